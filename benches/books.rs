@@ -165,6 +165,7 @@ fn usage(number: u64, apps: u64) -> UsageRecord {
         disclosed: ScopeSet::none(),
         idempotency: None,
         held: 0,
+        counted: None,
         evidence: Evidence::Billable { units: 1, transaction: None },
     }
 }

@@ -88,6 +88,7 @@ pub(super) fn usage(evidence: Evidence) -> UsageRecord {
         disclosed: ScopeSet::none(),
         idempotency: None,
         held: 0,
+        counted: None,
         evidence,
     }
 }

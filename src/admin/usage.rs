@@ -17,7 +17,7 @@ use crate::domain::time::{Period, Timestamp};
 use crate::store::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use crate::store::usage::{UsageCursor, UsageRow};
 
-/// `GET /admin/usage?app=&period=` or `&from=&to=`, newest first.
+/// `GET /admin/usage?app=&period=` or `&from=&to=`, newest first. A record may be of many calls that were refused alike (`calls`).
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
     let app = parameters.optional::<AppId>("app");
     let span = span(&state, &mut parameters);
@@ -73,12 +73,12 @@ fn shown(row: &UsageRow) -> Value {
         "at": row.at.to_string(),
         "app": row.app.as_str(),
         "credential": row.credential,
-        "credential_id": row.credential_id,
+        "credential_id": said(&row.credential_id),
         "merchant": row.merchant,
         "route": row.route,
         "product": row.subscribed.as_ref().map(|(product, _)| product.as_str()),
         "plan": row.subscribed.as_ref().map(|(_, plan)| plan.to_string()),
-        "method": row.method,
+        "method": said(&row.method),
         "status": row.status,
         "latency_us": u64::try_from(row.latency.as_micros()).unwrap_or(u64::MAX),
         "refusal": row.refusal,
@@ -86,5 +86,12 @@ fn shown(row: &UsageRow) -> Value {
         "units": row.units,
         "transaction": row.transaction.as_ref().map(transaction_to_json),
         "reason": row.reason,
+        "calls": row.calls,
+        "until": row.until.map(|until| until.to_string()),
     })
+}
+
+/// A text that is left out of a record of many calls if it was not the same of all.
+fn said(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }

@@ -67,6 +67,7 @@ const COLUMNS: &[Column] = &[
     ("disclosed", "/disclosed"),
     ("outcome", "/outcome"),
     ("units", "/units"),
+    ("calls", "/calls"),
     ("transaction_id", "/transaction/id"),
     ("transaction_of", "/transaction/of"),
     ("transaction_kind", "/transaction/kind"),
@@ -244,13 +245,13 @@ fn of_record(sequence: u64, usage: &UsageRecord) -> Value {
         "app": usage.app.as_str(),
         "partner": usage.partner.as_str(),
         "credential": usage.credential.name(),
-        "credential_id": usage.credential_id,
+        "credential_id": said(&usage.credential_id),
         "merchant": usage.merchant.as_ref().map(|merchant| merchant.as_str()),
         "grant": usage.grant.as_ref().map(|grant| grant.as_str()),
         "route": usage.route.as_ref().map(|route| route.as_str()),
         "product": usage.subscribed.as_ref().map(|(product, _)| product.as_str()),
         "plan": usage.subscribed.as_ref().map(|(_, plan)| plan.to_string()),
-        "method": usage.method,
+        "method": said(&usage.method),
         "status": usage.status,
         "latency_us": u64::try_from(usage.latency.as_micros()).unwrap_or(u64::MAX),
         "bytes_in": usage.bytes_in,
@@ -259,9 +260,16 @@ fn of_record(sequence: u64, usage: &UsageRecord) -> Value {
         "disclosed": usage.disclosed.to_string(),
         "outcome": outcome,
         "units": units,
+        "calls": usage.calls(),
+        "until": usage.counted.map(|counted| counted.until.to_string()),
         "transaction": transaction.map(of_transaction),
         "reason": reason,
     })
+}
+
+/// A text that is left out of a record of many calls if it was not the same of all.
+fn said(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }
 
 fn of_transaction(transaction: &Transaction) -> Value {

@@ -88,6 +88,7 @@ const COLUMNS: &[Column] = &[
     ("amount", "/transaction/amount"),
     ("currency", "/transaction/currency"),
     ("refusal", "/refusal"),
+    ("calls", "/calls"),
 ];
 
 const DETAILS: &[Column] = &[
@@ -101,6 +102,8 @@ const DETAILS: &[Column] = &[
     ("method", "/method"),
     ("status", "/status"),
     ("refusal", "/refusal"),
+    ("calls", "/calls"),
+    ("the last at", "/until"),
     ("latency (µs)", "/latency_us"),
     ("plan", "/plan"),
     ("outcome", "/outcome"),

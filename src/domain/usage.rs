@@ -1,5 +1,6 @@
 //! Usage records: what is kept of one metered call.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -11,7 +12,8 @@ use super::scope::ScopeSet;
 use super::time::Timestamp;
 pub use super::transaction::{Transaction, TransactionKind};
 
-/// One call of a known app. `id` is unique and ordered by time (UUID version 7); it is the request id too.
+/// One call of a known app, or of a flood those that were refused alike. `id` is unique and ordered by time (UUID version 7); it is the
+/// request id too, of several calls that of the first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UsageRecord {
     /// The record's id.
@@ -56,8 +58,27 @@ pub struct UsageRecord {
     pub idempotency: Option<Idempotency>,
     /// Units leased of a balance by which it was let through; 0 for one that is owed, or costs nothing.
     pub held: u64,
+    /// Of calls that were counted together: how many. What was not the same of all of them is left out.
+    pub counted: Option<Counted>,
     /// What the call is worth.
     pub evidence: Evidence,
+}
+
+impl UsageRecord {
+    /// How many calls it is of.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.counted.map_or(1, |counted| counted.calls.get())
+    }
+}
+
+/// Calls that were counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// How many.
+    pub calls: NonZeroU64,
+    /// When the last of them arrived.
+    pub until: Timestamp,
 }
 
 /// What tells whether a call is another one again, which the upstream answers as it did then instead of doing it again.

@@ -1,5 +1,5 @@
-//! A call from its arrival to its conclusion: whatever becomes of it, it is counted once and, if an app made it, ends in
-//! exactly one usage record. One that is dropped before it was concluded is a call whose caller left.
+//! A call from its arrival to its conclusion: whatever becomes of it, it is counted once and, if an app made it, is in exactly one
+//! usage record: its own, or that of a flood. One that is dropped before it was concluded is a call whose caller left.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use super::standing::Standing;
 use super::upload::UploadOutcome;
 use super::view::View;
 use super::worker::{SCRATCH, Worker};
-use super::{masked, worth};
+use super::{facts, floods, masked, worth};
 use crate::credential::directory::Identity;
 use crate::domain::ended::Ended;
 use crate::domain::id::ProductName;
@@ -316,7 +316,7 @@ pub struct Told {
     pub code: &'static str,
 }
 
-/// Counts a call and, if an app made it, hands its record to the journal.
+/// Counts a call and, if an app made it, hands its record to the journal, but for one that is in the record of a flood.
 fn write(
     worker: &Worker,
     call: &mut Call,
@@ -325,6 +325,9 @@ fn write(
 ) -> Duration {
     let now = worker.shared.clock.monotonic();
     count(worker, call, told.0, now);
+    if bytes_left == 0 && floods::is_one_of_many(worker, call, told, (&evidence, bytes_out), now) {
+        return now;
+    }
     let take = |journal: &mut Writer, bytes: &[u8], room| match room {
         Some(room) => journal.append_reserved(bytes, room),
         None => journal.append(bytes),
@@ -353,38 +356,16 @@ fn record<T>(
     take: impl FnOnce(&mut Writer, &[u8], Option<Reservation>) -> Result<T, JournalError>,
 ) -> Result<Option<T>, JournalError> {
     let Promised { room, hold, .. } = std::mem::take(&mut call.promised).settled(evidence);
-    let Some(identity) = &call.identity else { return Ok(None) };
-    let caller = &identity.caller;
+    let worth = (evidence, bytes_out);
+    let Some(facts) = facts::of(worker, call, (status, refusal), worth, now) else { return Ok(None) };
     worker.counters.usage_records.add(1);
     if matches!(evidence, Evidence::Exception { .. }) {
         worker.counters.exceptions.add(1);
     }
     let disclosed = masked::disclosed(call, bytes_left, refusal);
     let idempotency = if *evidence == Evidence::Free { None } else { call.upload.borrow_mut().idempotency() };
-    let facts = Facts {
-        id: call.id,
-        at: call.at,
-        node: &worker.shared.node,
-        snapshot: &call.view.snapshot.hash,
-        app: &caller.app.id,
-        partner: &caller.app.partner,
-        credential: caller.credential,
-        credential_id: &caller.credential_id,
-        merchant: caller.merchant.as_ref(),
-        grant: caller.grant.as_ref(),
-        route: call.route().map(|route| &route.name),
-        subscribed: call.subscribed.as_ref(),
-        method: call.method.as_str(),
-        status,
-        latency: now.saturating_sub(call.started),
-        bytes_in: call.upload.borrow().bytes,
-        bytes_out,
-        refusal,
-        disclosed: &disclosed,
-        idempotency,
-        held: hold.as_ref().map_or(0, BalanceHold::units),
-        evidence,
-    };
+    let held = hold.as_ref().map_or(0, BalanceHold::units);
+    let facts = Facts { disclosed: &disclosed, idempotency, held, ..facts };
     let scratch = &mut worker.scratch.borrow_mut();
     let taken = take(&mut worker.journal.borrow_mut(), record::write(&facts, scratch), room)?;
     scratch.shrink_to(SCRATCH);

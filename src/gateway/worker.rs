@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::body_room::BodyRoom;
 use super::challenge::Challenges;
 use super::control::ControlPlane;
+use super::floods::Floods;
 use super::me::Questions;
 use super::omitted::Omitted;
 use super::request_id::RequestIds;
@@ -123,6 +124,8 @@ pub struct Worker {
     pub warnings: Warnings,
     /// Of which routes' calls it told lately that a usage record is lost.
     pub losses: Warnings,
+    /// Refused calls that are counted together.
+    pub floods: RefCell<Floods>,
     /// Calls that the journal is still to be told of that it took no record of.
     pub omitted: RefCell<Omitted>,
     /// For picking endpoints.
@@ -177,6 +180,7 @@ impl Worker {
             watches: Rc::default(),
             warnings: Warnings::default(),
             losses: Warnings::default(),
+            floods: RefCell::default(),
             omitted: RefCell::default(),
             random: RefCell::new(fastrand::Rng::with_seed(seed)),
             key_uses: RefCell::default(),
@@ -240,6 +244,8 @@ impl Worker {
     /// What the core does last of all.
     pub fn end(&self) {
         self.tick(false);
+        let records = self.floods.borrow_mut().close(&mut self.journal.borrow_mut());
+        self.counters.usage_records.add(records);
         self.omitted.borrow_mut().hand_over_all(&mut self.journal.borrow_mut());
     }
 
@@ -248,12 +254,14 @@ impl Worker {
     pub fn tick(&self, sweep: bool) {
         self.journal.borrow_mut().flush();
         self.omitted.borrow_mut().hand_over(&mut self.journal.borrow_mut());
+        let now = self.shared.clock.monotonic();
+        let records = self.floods.borrow_mut().hand_over(&mut self.journal.borrow_mut(), now);
+        self.counters.usage_records.add(records);
         let uses = &mut *self.key_uses.borrow_mut();
         if !uses.is_empty() {
             self.shared.key_uses.take_over(uses);
         }
         if sweep {
-            let now = self.shared.clock.monotonic();
             self.cells.borrow_mut().sweep(now);
             self.purses.borrow_mut().sweep();
             self.quotas.borrow_mut().sweep();

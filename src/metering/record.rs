@@ -17,7 +17,7 @@ use crate::domain::plan::PlanRef;
 use crate::domain::principal::CredentialKind;
 use crate::domain::time::Timestamp;
 use crate::domain::transaction::{Details, TransactionKind};
-use crate::domain::usage::{Evidence, Idempotency, UsageRecord};
+use crate::domain::usage::{Counted, Evidence, Idempotency, UsageRecord};
 
 mod decoder;
 mod written;
@@ -31,6 +31,8 @@ const IDEMPOTENT: u8 = 3;
 /// Of records of transactions that are neither plain sales nor plain refunds, and of calls that are paid from a balance: an older
 /// program waits for a newer one.
 const DETAILED: u8 = 4;
+/// Of records of calls that were counted together, which an older program would take for one.
+const COUNTED: u8 = 5;
 
 /// Why bytes are not a usage record.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +159,8 @@ pub struct Facts<'a> {
     pub idempotency: Option<Idempotency>,
     /// Units of a balance by which it was let through.
     pub held: u64,
+    /// Of calls that were counted together: how many.
+    pub counted: Option<Counted>,
     /// What it is worth.
     pub evidence: &'a Evidence,
 }
@@ -201,6 +205,7 @@ pub fn encode(record: &UsageRecord) -> Vec<u8> {
         disclosed: &disclosed,
         idempotency: record.idempotency,
         held: record.held,
+        counted: record.counted,
         evidence: &record.evidence,
     };
     write(&facts, &mut bytes);
@@ -218,7 +223,7 @@ pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
 /// The format of a record that only a newer program reads; `None` for any that this one should.
 #[must_use]
 pub fn newer_format(bytes: &[u8]) -> Option<u8> {
-    bytes.first().copied().filter(|format| *format > DETAILED && *format != omission::FORMAT)
+    bytes.first().copied().filter(|format| *format > COUNTED && *format != omission::FORMAT)
 }
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ const STEPS: &[Step] = &[
     step!(46, "latest_calls", "0046_latest_calls.sql"),
     step!(47, "charge_totals", "0047_charge_totals.sql"),
     step!(48, "told_limits", "0048_told_limits.sql"),
+    step!(49, "usage_counts", "0049_usage_counts.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -95,6 +95,7 @@ pub mod transaction;
 pub mod trial_balance;
 pub mod usage;
 pub mod usage_batch;
+mod usage_count;
 pub mod usage_exception;
 mod usage_transaction;
 pub mod waiting_posting;

@@ -58,6 +58,10 @@ pub struct UsageRow {
     pub transaction: Option<usage::Transaction>,
     /// Why its evidence could not be read.
     pub reason: Option<String>,
+    /// How many calls it is of: 1, but where many that were refused alike were counted together.
+    pub calls: u64,
+    /// When the last of those came.
+    pub until: Option<Timestamp>,
 }
 
 row! {
@@ -87,6 +91,8 @@ row! {
         amount: Option<i64>,
         currency: Option<String>,
         reason: Option<String>,
+        calls: i64,
+        until: Option<i64>,
     }
 }
 
@@ -119,6 +125,8 @@ impl TryFrom<ListedRow> for UsageRow {
             units: count("usage.units", row.units)?,
             transaction,
             reason: row.reason,
+            calls: count("usage_count.calls", row.calls)?,
+            until: row.until.map(Timestamp::from_micros),
         })
     }
 }
@@ -140,7 +148,7 @@ fn transaction(row: &ListedRow) -> Result<Option<usage::Transaction>, StoreError
 
 const LISTED: &str = "select u.id, u.at, u.app, u.partner, u.credential, u.credential_id, u.merchant, u.route, u.product, \
                       u.plan, u.plan_version, u.method, u.status, u.latency, u.refusal, u.outcome, u.units, u.transaction_id, u.transaction_of, \
-                      u.transaction_kind, u.amount, u.currency, u.reason, \
+                      u.transaction_kind, u.amount, u.currency, u.reason, u.calls, u.until, \
                       (select t.kind from usage_transaction t where t.usage = u.number) as other_kind, \
                       (select t.details from usage_transaction t where t.usage = u.number) as details from ";
 

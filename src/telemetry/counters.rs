@@ -83,6 +83,8 @@ pub struct CoreCounters {
     pub tls_failed: Count,
     /// Usage records written.
     pub usage_records: Count,
+    /// Refused calls that are counted together, of which each record stands for many.
+    pub calls_together: Count,
     /// Usage records that are exceptions.
     pub exceptions: Count,
     /// Usage records that the journal did not take.

@@ -83,7 +83,7 @@ impl Metrics {
         self.write_routes(page)?;
         self.write_refusals(page)?;
         let sum = |pick: fn(&CoreCounters) -> u64| self.cores.iter().map(|core| pick(core)).sum::<u64>();
-        let cores: [Figure; 9] = [
+        let cores: [Figure; 10] = [
             (
                 "tollgate_connections",
                 Kind::Gauge,
@@ -125,6 +125,12 @@ impl Metrics {
                 Kind::Counter,
                 "Usage records made, taken by the journal or not.",
                 sum(|core| core.usage_records.get()),
+            ),
+            (
+                "tollgate_usage_calls_together",
+                Kind::Counter,
+                "Refused calls that have no usage record of their own, but share one.",
+                sum(|core| core.calls_together.get()),
             ),
             (
                 "tollgate_usage_exceptions",

@@ -38,6 +38,12 @@ pub(super) enum Credential {
 impl Recorded {
     /// What a usage record tells.
     pub(super) fn of(record: &Value) -> Result<Self, Failure> {
+        if let Some(calls) = record["calls"].as_u64().filter(|calls| *calls > 1) {
+            return Err(anyhow!(
+                "that record is of {calls} calls that were refused alike: explain one that has a record of its own"
+            )
+            .into());
+        }
         let Some(route) = record["route"].as_str().filter(|route| *route != "-") else {
             return Err(anyhow!("that call met no route").into());
         };

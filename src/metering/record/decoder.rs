@@ -1,12 +1,14 @@
 //! Usage records from bytes. What many records of a batch have in common is read once for all of them.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::{
-    DETAILED, DISCLOSING, IDEMPOTENT, PLAIN, RecordError, WireCall, WireContext, WireDetails, WireEvidence,
+    COUNTED, DETAILED, DISCLOSING, IDEMPOTENT, PLAIN, RecordError, WireCall, WireContext, WireDetails,
+    WireEvidence,
 };
 use crate::domain::id::{
     AppId, CategoryName, GrantId, MerchantId, NodeId, PartnerId, PartyName, PlanName, ProductName, RouteName,
@@ -18,7 +20,7 @@ use crate::domain::principal::CredentialKind;
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
 use crate::domain::transaction::{Details, Extent, Reach, Transaction, TransactionKind};
-use crate::domain::usage::{Evidence, Idempotency, UsageRecord};
+use crate::domain::usage::{Counted, Evidence, Idempotency, UsageRecord};
 
 /// Reads the records of a batch. It keeps what it has read of them, so each batch has its own.
 #[derive(Debug, Default)]
@@ -34,7 +36,7 @@ impl Decoder {
     /// [`RecordError`] for bytes that [`super::encode`] did not write.
     pub fn decode(&mut self, bytes: &[u8]) -> Result<UsageRecord, RecordError> {
         let (format, rest) = bytes.split_first().ok_or(RecordError::Format(0))?;
-        if !(PLAIN..=DETAILED).contains(format) {
+        if !(PLAIN..=COUNTED).contains(format) {
             return Err(RecordError::Format(*format));
         }
         let ((id, at), rest) = postcard::take_from_bytes::<([u8; 16], i64)>(rest)?;
@@ -45,17 +47,21 @@ impl Decoder {
             None => &*self.contexts.entry(bytes.into()).or_insert(context(&wire)?),
         };
         type Read<'r> = (WireCall<'r>, &'r str, Option<([u8; 16], u64)>, u64, Option<WireDetails<'r>>);
-        let (call, disclosed, again, held, more): Read<'_> = match *format {
-            PLAIN => (postcard::from_bytes(call)?, "", None, 0, None),
+        let ((call, disclosed, again, held, more), rest): (Read<'_>, &[u8]) = match *format {
+            PLAIN => ((postcard::from_bytes(call)?, "", None, 0, None), &[]),
             DISCLOSING => {
                 let (call, scopes) = postcard::from_bytes(call)?;
-                (call, scopes, None, 0, None)
+                ((call, scopes, None, 0, None), &[])
             }
             IDEMPOTENT => {
                 let (call, scopes, digest, seconds) = postcard::from_bytes(call)?;
-                (call, scopes, Some((digest, seconds)), 0, None)
+                ((call, scopes, Some((digest, seconds)), 0, None), &[])
             }
-            _ => postcard::from_bytes(call)?,
+            _ => postcard::take_from_bytes(call)?,
+        };
+        let counted = match *format {
+            COUNTED => Some(counted(rest)?),
+            _ => None,
         };
         let idempotency =
             again.map(|(digest, seconds)| Idempotency { digest, kept_for: Duration::from_secs(seconds) });
@@ -72,6 +78,7 @@ impl Decoder {
             },
             idempotency,
             held,
+            counted,
             evidence: evidence(call.evidence, more.as_ref().map(details).transpose()?.unwrap_or_default())?,
             ..context.clone()
         })
@@ -108,8 +115,14 @@ fn context(wire: &WireContext<'_>) -> Result<UsageRecord, RecordError> {
         disclosed: ScopeSet::none(),
         idempotency: None,
         held: 0,
+        counted: None,
         evidence: Evidence::Free,
     })
+}
+
+fn counted(bytes: &[u8]) -> Result<Counted, RecordError> {
+    let (calls, until): (NonZeroU64, i64) = postcard::from_bytes(bytes)?;
+    Ok(Counted { calls, until: Timestamp::from_micros(until) })
 }
 
 fn details(wire: &WireDetails<'_>) -> Result<Details, RecordError> {

@@ -1,5 +1,7 @@
 //! Records of every form survive their bytes, and any bytes are decoded or refused.
 
+use std::num::NonZeroU64;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -34,6 +36,7 @@ fn record(status: u16, minor: i64, reason: String) -> UsageRecord {
         disclosed: ScopeSet::none(),
         idempotency: None,
         held: 0,
+        counted: None,
         evidence: if reason.is_empty() {
             Evidence::Billable {
                 units: 1,
@@ -65,6 +68,31 @@ proptest! {
         let is_plain = record.disclosed.is_empty() && idempotency.is_none() && held == 0;
         prop_assert_eq!(bytes[0] == PLAIN, is_plain, "older programs read it too");
         prop_assert_eq!(decode(&bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn a_record_of_many_calls_survives_its_bytes(
+        calls in 1..=u64::MAX, until: i64, scopes in "([a-z]{1,4} ){0,2}", held in prop_oneof![Just(0), any::<u64>()],
+        again in prop::option::of((any::<[u8; 16]>(), any::<u32>())), reason in ".{0,20}",
+    ) {
+        let calls = NonZeroU64::new(calls).unwrap();
+        let counted = Counted { calls, until: Timestamp::from_micros(until) };
+        let idempotency = again
+            .map(|(digest, seconds)| Idempotency { digest, kept_for: Duration::from_secs(seconds.into()) });
+        let free = UsageRecord {
+            refusal: Some("limit_reached".to_owned()),
+            counted: Some(counted),
+            evidence: Evidence::Free,
+            ..record(429, 0, String::new())
+        };
+        let any = UsageRecord {
+            disclosed: scopes.parse().unwrap(), idempotency, held, counted: Some(counted), ..record(200, 1, reason)
+        };
+        for record in [free, any] {
+            let bytes = encode(&record);
+            prop_assert_eq!(bytes[0], COUNTED, "an older program would take it for one call");
+            prop_assert_eq!(decode(&bytes).unwrap(), record);
+        }
     }
 
     #[test]
@@ -119,8 +147,22 @@ proptest! {
     #[test]
     fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
         let _ = decode(&bytes);
-        for format in [PLAIN, DISCLOSING, IDEMPOTENT, DETAILED] {
+        for format in [PLAIN, DISCLOSING, IDEMPOTENT, DETAILED, COUNTED] {
             let _ = decode(&[&[format], &bytes[..]].concat());
         }
     }
+}
+
+#[test]
+fn a_record_of_no_call_is_none_and_one_of_a_newer_program_is_told() {
+    let counted = Counted { calls: NonZeroU64::MIN, until: Timestamp::from_micros(0) };
+    let mut bytes =
+        encode(&UsageRecord { counted: Some(counted), ..record(429, 0, "it is not JSON".to_owned()) });
+    assert_eq!(decode(&bytes).unwrap().calls(), 1);
+    let calls = bytes.len() - 2;
+    bytes[calls] = 0;
+    assert!(decode(&bytes).is_err());
+    assert_eq!(newer_format(&bytes), None);
+    bytes[0] = COUNTED + 1;
+    assert_eq!(newer_format(&bytes), Some(COUNTED + 1));
 }

@@ -28,6 +28,12 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
          left join journal_position p on p.node = b.node where coalesce(p.sequence, 0) < b.last",
     ),
     ("app and day, whose usage records are not those of the index", UNINDEXED),
+    (
+        "usage record, which is of many calls although it was not refused, or costs something",
+        "select u.id as cause from usage_count n join usage u on u.number = n.usage \
+         join usage_context c on c.number = u.context \
+         where c.refusal is null or c.outcome <> 'free' or u.units <> 0 or u.fee_terms is not null or n.until < u.at",
+    ),
     ("usage record, which is billable and has neither charge nor exception", UNCHARGED),
     ("usage record, which has a fee although it is asked, or was decided, that it has none", EXCUSED),
     (

@@ -13,6 +13,7 @@ mod doubtful;
 mod early;
 mod excepted;
 mod exceptions;
+mod floods;
 mod found;
 mod heads;
 mod histories;

@@ -100,6 +100,7 @@ fn usage(sequence: u64, minor: i64) -> Drained {
             disclosed: ScopeSet::none(),
             idempotency: None,
             held: 0,
+            counted: None,
             evidence: Evidence::Billable {
                 units: 1,
                 transaction: Some(Transaction {

@@ -141,6 +141,7 @@ pub(crate) fn usage(id: u128, units: u64, transaction: Option<Transaction>) -> U
         disclosed: ScopeSet::none(),
         idempotency: None,
         held: 0,
+        counted: None,
         evidence: Evidence::Billable { units, transaction },
     }
 }

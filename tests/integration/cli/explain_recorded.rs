@@ -6,9 +6,9 @@ use super::explain::{decisions, explained, on_node};
 use super::explain_on_node::{decision, recorded};
 use super::{finished, tollgate};
 use crate::support::bound::Bound;
-use crate::support::dev::Dev;
+use crate::support::dev::{Dev, wait_for};
 use crate::support::folder;
-use crate::support::http;
+use crate::support::http::{self, Connection};
 
 /// A key of the first app: its id, and the key.
 fn key(dev: &Dev, more: Value) -> (String, String) {
@@ -166,4 +166,27 @@ fn what_became_of_a_call_is_told_first_and_then_what_is_only_assumed() {
     }
     let imagined = explained(&on_node(&dev, &["GET /api/products"]));
     assert!(imagined.get("on_record").is_none() && imagined.get("assumed").is_none(), "{imagined}");
+}
+
+#[test]
+fn a_record_of_many_calls_is_explained_as_none_of_them() {
+    let dev = Dev::with_options(&["--workers", "1"], |_| {});
+    let (_, key) = key(&dev, json!({"scopes": ["catalog:read"]}));
+    let requests = format!("GET /api/orders HTTP/1.1\r\nHost: a\r\nX-Api-Key: {key}\r\n\r\n").repeat(50);
+    let mut connection = Connection::open(dev.base().strip_prefix("http://").unwrap());
+    for _ in 0..20 {
+        connection.send(requests.as_bytes());
+        (0..50).for_each(|_| assert_eq!(connection.receive().unwrap().code(), "scope_missing"));
+    }
+    let path = format!("/admin/usage?app={}&limit=500", dev.told("/app/client_id"));
+    let mut of_many = Value::Null;
+    wait_for("a record of many calls", || {
+        let page = dev.admin("GET", &path, "").json();
+        let records = page["items"].as_array().unwrap();
+        of_many = records.iter().find(|record| record["calls"] != 1).cloned().unwrap_or_default();
+        of_many.is_object()
+    });
+    let refused = on_node(&dev, &["--request-id", of_many["id"].as_str().unwrap()]);
+    let told = format!("that record is of {} calls that were refused alike", of_many["calls"]);
+    assert!(refused.status == 1 && refused.err.contains(&told), "{}", refused.err);
 }

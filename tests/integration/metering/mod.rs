@@ -4,5 +4,6 @@ mod bodies;
 mod disk;
 mod drain;
 mod faults;
+mod floods;
 mod left;
 mod omitted;

@@ -67,7 +67,7 @@ async fn books_of_the_third_step_are_carried_on(place: Place) {
          || pending || ' ' || item || ' ' || is_older from sale order by id",
         "select kind || ' ' || id || ' ' || own_earned || ' ' || pending from sale_event order by kind desc, id",
         "select units || ' ' || free || ' ' || item || promotion from fee_total",
-        "select id || ' ' || node || ' ' || sequence || ' ' || app || ' ' || units || ' ' || outcome from usage_record \
+        "select id || ' ' || node || ' ' || sequence || ' ' || app || ' ' || units || ' ' || outcome || ' ' || calls from usage_record \
          where sequence in (1, 4) order by id",
         "select usage || ' ' || kind || ' ' || quantity || ' ' || free || ' ' || rate || ' ' || minor || ' ' || cause || ' ' \
          || rule_line from charge order by usage, kind desc",
@@ -91,8 +91,8 @@ async fn books_of_the_third_step_are_carried_on(place: Place) {
             "sale s-1 0 0",
             "refund r-1 -100 0",
             "5 3 0",
-            "u1 n 1 a 5 billable",
-            "u4 n 4 a 0 billable",
+            "u1 n 1 a 5 billable 1",
+            "u4 n 4 a 0 billable 1",
             "u1 service_fee 2 3 0.01 2 c1 12",
             "u1 revenue_share 1 0 2.5 250 c2 14",
             "u2 share_reversal 1 0 2.5 -100 c3 14",

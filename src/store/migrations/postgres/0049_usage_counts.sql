@@ -1,0 +1,20 @@
+-- Of floods of refused calls one usage record stands for many: how many is kept beside it, so that all others cost nothing more.
+create table usage_count (
+    usage bigint primary key references usage (number),
+    calls bigint not null check (calls > 0),
+    until bigint not null -- when the last of them came, in microseconds
+);
+create trigger usage_count_stays before update or delete or truncate on usage_count
+    for each statement execute function refuse_change();
+
+-- Usage records as they are read, with how many calls each is of.
+create or replace view usage_record as
+    select u.number, u.id, c.node, u.sequence, u.at, c.snapshot, c.app, c.partner, c.credential, c.credential_id, c.merchant,
+        c.consent, c.route, c.product, c.plan, c.plan_version, c.method, c.status, u.latency, u.bytes_in, u.bytes_out,
+        c.refusal, c.outcome, u.units, u.transaction_id, u.transaction_of, u.transaction_kind, u.amount, u.currency, u.reason,
+        u.fee_terms,
+        case when c.refusal is null then 1
+            else coalesce((select n.calls from usage_count n where n.usage = u.number), 1) end as calls,
+        case when c.refusal is not null
+            then (select n.until from usage_count n where n.usage = u.number) end as until
+    from usage u join usage_context c on c.number = u.context;
