@@ -2,6 +2,7 @@
 
 pub mod check;
 mod check_fees;
+mod check_journals;
 mod check_sales;
 pub mod export;
 pub mod history;

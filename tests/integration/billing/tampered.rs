@@ -235,7 +235,7 @@ async fn a_removed_row_of_any_table_is_found(place: Place) {
 }
 
 /// The trigger that keeps the rows of a table: SQLite has one for deletes alone.
-fn kept_by(place: &Place, table: &str) -> String {
+pub(super) fn kept_by(place: &Place, table: &str) -> String {
     let is_kept_alone = matches!(table, "sale" | "line_total" | "fee_total" | "journal_position");
     match place {
         Place::Schema(_) if !is_kept_alone => format!("{table}_stays"),
