@@ -41,6 +41,11 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     ("usage record, which is billable and has neither charge nor exception", UNCHARGED),
     ("usage record, which has a fee although it is asked, or was decided, that it has none", EXCUSED),
     (
+        "usage record, which is free and charged",
+        "select u.id as cause from usage u join usage_context c on c.number = u.context where c.outcome = 'free' \
+         and (u.fee_terms is not null or exists (select 1 from other_charge o where o.usage = u.number))",
+    ),
+    (
         "usage record, which came again and is charged",
         "select r.usage as cause from usage_repeat r join usage u on u.id = r.usage \
          where u.fee_terms is not null or exists (select 1 from other_charge o where o.usage = u.number)",

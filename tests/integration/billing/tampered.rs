@@ -59,6 +59,12 @@ const CHANGED: &[Tampering] = &[
         "whose charge is on another's line",
     ),
     (
+        "usage_context",
+        "update usage_context set outcome = 'free'",
+        "update usage_context set outcome = 'billable'",
+        "which is free and charged",
+    ),
+    (
         "charge_terms",
         "update charge_terms set rate = '9' where kind = 'service_fee'",
         "update charge_terms set rate = '0.01' where kind = 'service_fee'",
