@@ -17,7 +17,7 @@ use crate::store::audit::AuditFilter;
 /// `GET /admin/audit?subject=&actor=&action=`, the last first by its number, whatever the clocks of the nodes tell. What can be
 /// nobody's name is no empty list: it is told which there are.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
-    let paging = parameters.page();
+    let paging = parameters.numbered_page();
     let subject = parameters.optional::<SubjectName>("subject");
     let is_of_no_kind = subject.as_ref().is_some_and(|subject| !subject.is_of_its_kind());
     // What the id tells needs no looking for, and older programs named a consent by its app.

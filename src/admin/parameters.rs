@@ -81,8 +81,18 @@ impl Parameters {
 
     /// Which page: `after`, an id, and `limit`, a number.
     pub(super) fn page(&mut self) -> Paging {
+        self.page_after(|_| true)
+    }
+
+    /// The same of a list in which each goes by its number: after what is none, it would begin anew.
+    pub(super) fn numbered_page(&mut self) -> Paging {
+        self.page_after(|after| after.parse::<i64>().is_ok_and(|number| number >= 0))
+    }
+
+    fn page_after(&mut self, is_right: impl FnOnce(&str) -> bool) -> Paging {
         let after = self.optional::<String>("after").unwrap_or_default();
-        if after.len() > MAX_CURSOR || !after.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let is_text = after.len() <= MAX_CURSOR && after.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_text || !(after.is_empty() || is_right(&after)) {
             self.wrong("after", "must be what `next` was".to_owned());
         }
         let size = self.optional::<u32>("limit").unwrap_or(DEFAULT_PAGE_SIZE);

@@ -17,7 +17,7 @@ pub(super) async fn of_merchant(
     Id(id): Id,
     mut parameters: Parameters,
 ) -> Answer {
-    let paging = parameters.page();
+    let paging = parameters.numbered_page();
     parameters.finish()?;
     let merchant = merchant::find(&state, &id).await?;
     list(&state, ReadsOf::Merchant(&merchant.id), &paging).await
@@ -29,7 +29,7 @@ pub(super) async fn of_app(
     Id(id): Id,
     mut parameters: Parameters,
 ) -> Answer {
-    let paging = parameters.page();
+    let paging = parameters.numbered_page();
     parameters.finish()?;
     let app = app::find(&state, &id).await?;
     list(&state, ReadsOf::App(&app.id), &paging).await

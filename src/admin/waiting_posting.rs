@@ -52,7 +52,7 @@ pub(super) async fn hold(
 
 /// `GET /admin/ledger/pending`: what waits, page by page, the first to begin first.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
-    let paging = parameters.page();
+    let paging = parameters.numbered_page();
     parameters.finish()?;
     let waiting = state.store.waiting_postings(&paging.page).await?;
     let last = waiting.last().filter(|_| waiting.len() >= paging.size);

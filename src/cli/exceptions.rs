@@ -195,6 +195,9 @@ fn told(id: &str, resolved: &Value, screen: &Screen) -> Outcome {
 
 impl Resolve {
     fn check(&self) -> Outcome {
+        if let Some(name) = self.transaction.party_twice() {
+            return Err(Failure::Usage(format!("tollgate: there is one {name}, and --party names two")));
+        }
         match self.decision {
             Decision::RateBy if self.units.is_none() && self.transaction.transaction.is_none() => {
                 let text = "tollgate: to rate by what you know, give --units, --transaction, or both";
@@ -217,6 +220,15 @@ impl Resolve {
 }
 
 impl Transaction {
+    /// What two partners are said to be to the sale: of two members of one name only the last would be sent.
+    fn party_twice(&self) -> Option<&str> {
+        let names = || self.parties.iter().map(|(name, _)| name);
+        names()
+            .enumerate()
+            .find(|(place, name)| names().take(*place).any(|other| other == *name))
+            .map(|(_, name)| name.as_str())
+    }
+
     fn body(&self) -> Option<Value> {
         let id = self.transaction.as_ref()?;
         let mut body = json!({

@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 
 use super::failure::{Failure, Outcome};
 use super::screen::{Column, Screen};
+use crate::billing::books::exceptions::transaction_to_json;
+use crate::billing::statement::export::inert;
 use crate::domain::hexadecimal::hexadecimal;
-use crate::domain::usage::{Evidence, Transaction, UsageRecord};
+use crate::domain::usage::{Evidence, UsageRecord};
 use crate::journal::error::JournalError;
 use crate::journal::export::{self, Exported};
 use crate::journal::reader::Entry;
@@ -79,6 +81,12 @@ const COLUMNS: &[Column] = &[
     ("omitted_calls", "/omitted_calls"),
     ("until", "/until"),
     ("payload", "/payload"),
+    ("sale_of", "/transaction/sale_of"),
+    ("tax", "/transaction/tax"),
+    ("shipping", "/transaction/shipping"),
+    ("category", "/transaction/category"),
+    ("parties", "/transaction/parties"),
+    ("held", "/held"),
 ];
 
 /// Why an export ends.
@@ -190,7 +198,7 @@ fn write(
 fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => inert(text),
         Some(other) => other.to_string(),
     }
 }
@@ -260,9 +268,10 @@ fn of_record(sequence: u64, usage: &UsageRecord) -> Value {
         "disclosed": usage.disclosed.to_string(),
         "outcome": outcome,
         "units": units,
+        "held": usage.held,
         "calls": usage.calls(),
         "until": usage.counted.map(|counted| counted.until.to_string()),
-        "transaction": transaction.map(of_transaction),
+        "transaction": transaction.map(transaction_to_json),
         "reason": reason,
     })
 }
@@ -272,12 +281,22 @@ fn said(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
-fn of_transaction(transaction: &Transaction) -> Value {
-    json!({
-        "id": transaction.id,
-        "of": transaction.of,
-        "kind": transaction.kind.name(),
-        "amount": transaction.minor().map(|_| transaction.amount.to_string()),
-        "currency": transaction.amount.currency.code(),
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_partner_named_is_no_formula_in_a_spreadsheet_and_numbers_are_numbers() {
+        for (value, expected) in [
+            (json!("=1+1"), "'=1+1"),
+            (json!("@order"), "'@order"),
+            (json!("order-1"), "order-1"),
+            (json!("1.00"), "1.00"),
+            (json!(-5), "-5"),
+            (json!({ "carrier": "acme" }), r#"{"carrier":"acme"}"#),
+            (Value::Null, ""),
+        ] {
+            assert_eq!(cell(Some(&value)), expected);
+        }
+    }
 }

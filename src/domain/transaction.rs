@@ -3,6 +3,17 @@
 use super::id::{CategoryName, PartnerId, PartyName};
 use super::money::Amount;
 
+/// Longest id of a transaction, in bytes.
+pub const MAX_TRANSACTION_ID: usize = 200;
+
+/// Whether a text is a transaction's id: on one line, as stores keep it, and without blanks around it. These some upstreams cut off:
+/// what is sold under one id would be refunded or settled under another.
+#[must_use]
+pub fn is_transaction_id(text: &str) -> bool {
+    let is_trimmed = text.trim().len() == text.len();
+    (1..=MAX_TRANSACTION_ID).contains(&text.len()) && is_trimmed && !text.contains(char::is_control)
+}
+
 /// A transaction of a merchant that passed through the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {

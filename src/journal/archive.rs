@@ -17,6 +17,8 @@ use super::segment::{self, SegmentFile};
 /// Where they are in a journal's folder.
 const FOLDER: &str = "archive";
 const ENDING: &str = ".segment.zst";
+/// What the names of segments' drafts end in, of archives and of copies that are kept aside.
+const DRAFT: &str = ".segment.draft";
 /// zstd's own: a fifth of the time of more, for a tenth of the bytes more.
 const LEVEL: i32 = 3;
 /// Bytes that are read at once.
@@ -64,9 +66,7 @@ pub fn list(folder: &Path) -> Result<Vec<SegmentFile>, JournalError> {
     let mut archives = Vec::new();
     for entry in entries {
         let path = entry.map_err(JournalError::io(&folder))?.path();
-        let stem = path.file_name().and_then(|name| name.to_str()?.strip_suffix(ENDING));
-        let first = stem.and_then(|stem| stem.parse::<i64>().ok());
-        if let Some(first) = first.and_then(|first| Sequence::try_from(first).ok()) {
+        if let Some(first) = segment::first_of(&path, ENDING) {
             archives.push(SegmentFile { path, first });
         }
     }
@@ -79,12 +79,13 @@ pub(super) fn folder(journal: &Path) -> PathBuf {
     journal.join(FOLDER)
 }
 
-/// Removes what an archive that was not finished has left. Best effort: it harms nobody.
+/// Removes what an archive, or a copy that is kept aside, has left that was not finished: it may be as large as a segment. Best effort: it
+/// harms nobody.
 pub(super) fn remove_drafts(journal: &Path) {
-    let entries = fs::read_dir(folder(journal)).into_iter().flatten().flatten();
-    for path in entries.map(|entry| entry.path()) {
-        if path.extension().is_some_and(|extension| extension == "draft") {
-            let _ = fs::remove_file(&path);
+    let folders = [journal.to_owned(), folder(journal)];
+    for entry in folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten()) {
+        if entry.file_name().to_str().is_some_and(|name| name.ends_with(DRAFT)) {
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -97,7 +98,7 @@ pub fn is_one(segment: &SegmentFile) -> bool {
 
 /// The archive of the segment that begins with `first`, whether there is one or not.
 fn path_of(folder: &Path, first: Sequence) -> PathBuf {
-    folder.join(FOLDER).join(format!("{first:020}{ENDING}"))
+    folder.join(FOLDER).join(segment::named(first, ENDING))
 }
 
 /// The bytes of a segment of `folder`, from its archive if it was packed meanwhile; `None` if it is gone.
@@ -305,10 +306,18 @@ mod tests {
         remove_drafts(folder.path());
         let segment = segment(folder.path(), &[7; 100]);
         pack(folder.path(), &segment, &|_| true).unwrap().unwrap();
-        let draft = path_of(folder.path(), 9).with_extension("draft");
-        fs::write(&draft, "half of it").unwrap();
+        let drafts = [
+            path_of(folder.path(), 9).with_extension("draft"),
+            segment.path.with_extension("segment.corrupt").with_extension("draft"),
+            segment.path.with_extension("segment.cut-200").with_extension("draft"),
+        ];
+        let others = [segment.path, path_of(folder.path(), 7), folder.path().join("given-up.draft")];
+        for file in drafts.iter().chain([&others[2]]) {
+            fs::write(file, "half of it").unwrap();
+        }
         remove_drafts(folder.path());
-        assert!(!draft.exists() && path_of(folder.path(), 7).exists());
+        assert!(!drafts.iter().any(|draft| draft.exists()), "{drafts:?}");
+        assert!(others.iter().all(|file| file.exists()), "{others:?}");
     }
 
     #[test]

@@ -38,8 +38,19 @@ pub enum JournalError {
     #[error("a node's name has 1 to 128 bytes, not {0}")]
     NodeName(usize),
     /// What is kept as the journal's identity is none.
-    #[error("{} does not hold a journal's identity of 32 hexadecimal digits", .0.display())]
+    #[error(
+        "{} does not hold a journal's identity of 32 hexadecimal digits: put the right one there, which the store has of the node \
+         (journal_position.journal)",
+        .0.display()
+    )]
     Identity(PathBuf),
+    /// The file that has the identity of a journal with records is gone.
+    #[error(
+        "the journal in {} has records, and its file `identity` is gone: put it back, or one with the 32 hexadecimal digits that the \
+         store has of the node (journal_position.journal)",
+        .0.display()
+    )]
+    NoIdentity(PathBuf),
     /// No identity can be made.
     #[error("the journal cannot be given an identity")]
     Random(#[from] RandomUnavailable),
@@ -68,7 +79,10 @@ pub enum JournalError {
         first: Sequence,
     },
     /// What is kept of records that were given up is no number.
-    #[error("{} does not hold the number of a record", .0.display())]
+    #[error(
+        "{} does not hold the number of a record: give the records up again, by `tollgate journal give-up`",
+        .0.display()
+    )]
     GivenUp(PathBuf),
     /// A record longer than [`super::frame::MAX_PAYLOAD`].
     #[error("a record of {0} bytes is longer than the journal takes")]

@@ -86,7 +86,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Locked`] if another process has it, [`JournalError::OtherNode`], [`JournalError::NodeName`],
-    /// [`JournalError::Identity`], [`JournalError::Random`], [`JournalError::Io`].
+    /// [`JournalError::Identity`], [`JournalError::NoIdentity`], [`JournalError::Random`], [`JournalError::Io`].
     pub fn open(
         settings: JournalSettings,
         clock: Arc<dyn Clock>,
@@ -100,9 +100,14 @@ impl Journal {
             segment::sync_folder(parent)?;
         }
         let lock = lock(&settings)?;
-        let identity = identity::read_or_make(&settings.folder, random)?;
         archive::remove_drafts(&settings.folder);
         let recovery = recover(&settings.folder, &settings.node)?;
+        let identity = match recovery.head {
+            // A chain began with one: by another, this would be another journal.
+            Some(_) => identity::read(&settings.folder)?
+                .ok_or_else(|| JournalError::NoIdentity(settings.folder.clone()))?,
+            None => identity::read_or_make(&settings.folder, random)?,
+        };
         let last = recovery.last.max(settings.resume_after);
         if last > recovery.last {
             tracing::error!(

@@ -2,12 +2,9 @@
 
 use crate::domain::id::{CategoryName, InvalidId, PartnerId, PartyName};
 use crate::domain::money::{Amount, Currency, MoneyError};
-use crate::domain::transaction::{Details, Extent, Transaction};
+use crate::domain::transaction::{Details, Extent, MAX_TRANSACTION_ID, Transaction, is_transaction_id};
 use crate::policy::expression::{Expression, Variables};
 use crate::policy::snapshot::TransactionMeter;
-
-/// Longest transaction id, in bytes.
-const MAX_TRANSACTION_ID: usize = 200;
 
 /// Reads the transaction that a meter names.
 ///
@@ -72,9 +69,7 @@ fn named<T>(
 
 fn transaction_id(expression: &Expression, variables: &Variables) -> Result<String, String> {
     let id = expression.evaluate_text(variables).map_err(|error| error.to_string())?;
-    // Blanks around it some upstreams cut off: what is sold under one id would be refunded or settled under another.
-    let is_trimmed = id.trim().len() == id.len();
-    if id.is_empty() || id.len() > MAX_TRANSACTION_ID || id.contains(char::is_control) || !is_trimmed {
+    if !is_transaction_id(&id) {
         return Err(format!(
             "{}: a transaction's id has 1 to {MAX_TRANSACTION_ID} bytes, no control characters and no blanks around it",
             expression.source()

@@ -123,6 +123,17 @@ impl Transaction {
         Ok(row.latest.map(Timestamp::from_micros))
     }
 
+    /// The nodes of which a journal has been recorded, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn journal_nodes(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> = on!(self.connection(), db => {
+            sqlx::query_as("select node from journal_position order by node").fetch_all(db).await
+        })?;
+        Ok(rows.into_iter().map(|(node,)| node).collect())
+    }
+
     /// How far a node's journal has been recorded, as this transaction sees it.
     ///
     /// # Errors

@@ -226,17 +226,34 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn excepted_records(&mut self, node: &str) -> Result<u64, StoreError> {
+        let places = self.excepted_places(&format!("journal:{node}:")).await?;
+        let mut spans = places.iter().map(|places| span(places)).collect::<Result<Vec<_>, _>>()?;
+        Ok(covered(&mut spans))
+    }
+
+    /// How many records of a node's journal stand for calls without one, by their exceptions.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn omission_records(&mut self, node: &str) -> Result<u64, StoreError> {
+        let places = self.excepted_places(&format!("omitted:{node}:")).await?;
+        Ok(u64::try_from(places.len()).unwrap_or(u64::MAX))
+    }
+
+    /// What follows `begin` in the ids of exceptions of one node's journal. Names of nodes may have a colon, places have none: what has
+    /// one here is of a node whose name begins like this one's.
+    async fn excepted_places(&mut self, begin: &str) -> Result<Vec<String>, StoreError> {
         // All that begins with it comes before what has the next character in place of its last one.
-        let (begin, end) = (format!("journal:{node}:"), format!("journal:{node};"));
+        let end = format!("{};", begin.trim_end_matches(':'));
         let rows: Vec<(String,)> = on!(self.connection(), db => {
             sqlx::query_as("select id from usage_exception where id > $1 and id < $2")
-                .bind(&begin)
+                .bind(begin)
                 .bind(&end)
                 .fetch_all(db)
                 .await
         })?;
-        let mut spans = rows.iter().map(|(id,)| span(id, &begin)).collect::<Result<Vec<_>, _>>()?;
-        Ok(covered(&mut spans))
+        let places = rows.iter().filter_map(|(id,)| id.strip_prefix(begin));
+        Ok(places.filter(|places| !places.contains(':')).map(str::to_owned).collect())
     }
 
     /// An exception that nobody has resolved.
@@ -298,9 +315,9 @@ impl Transaction {
 }
 
 /// The first and the last record that an exception of a journal is about.
-fn span(id: &str, begin: &str) -> Result<(u64, u64), StoreError> {
-    let places = id.strip_prefix(begin).and_then(|places| places.split_once('-'));
-    let span = places.and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+fn span(places: &str) -> Result<(u64, u64), StoreError> {
+    let span =
+        places.split_once('-').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
     span.ok_or_else(|| StoreError::corrupt("usage_exception.id"))
 }
 

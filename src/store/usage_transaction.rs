@@ -86,7 +86,29 @@ impl Transaction {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_details_survive_their_text(
+            (is_rest, is_any, tax, shipping) in any::<(bool, bool, Option<i64>, Option<i64>)>(),
+            category in prop::option::of("[!#-\\[\\]-~]{1,128}"),
+            parties in prop::collection::btree_map("[!#-\\[\\]-~]{1,20}", "[!#-\\[\\]-~]{1,20}", 0..4),
+        ) {
+            let parties = parties.iter().map(|(name, partner)| (name.parse().unwrap(), partner.parse().unwrap()));
+            let one = Details {
+                extent: if is_rest { Extent::Rest } else { Extent::Amount },
+                reach: if is_any { Reach::AnyApp } else { Reach::OwnApp },
+                tax,
+                shipping,
+                category: category.map(|name| name.parse().unwrap()),
+                parties: parties.collect(),
+            };
+            prop_assert_eq!(details(&to_json(&one).to_string()).unwrap(), one);
+        }
+    }
 
     #[test]
     fn details_survive_their_text() {

@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::check_fees::check_fees;
+use super::check_journals::check_journals;
 use super::check_sales::{check_pending, check_tiers};
+use super::kept_tariffs::KeptTariffs;
 use crate::billing::statement::{StatementError, arrange, check_paid, content, hash};
 use crate::domain::account::Account;
 use crate::domain::money::Amount;
 use crate::domain::period_charge::PeriodCharge;
-use crate::domain::plan::PlanRef;
 use crate::domain::statement::{Paid, Statement, StatementLine, StatementStanding};
 use crate::domain::tariff::Tariff;
 use crate::domain::time::Period;
@@ -29,8 +31,8 @@ pub struct Checked {
 
 /// Checks that every account is known, every transaction and the whole balance; that each transaction posted what its cause
 /// comes to, by the rules of posting; that all billable usage has its charges or an open question, each charge its posting, each
-/// statement line its charges; and that closed statements are as they were made. All of it as the books stand at one moment,
-/// whatever is recorded meanwhile. Where an amount is larger than any may be, that alone is told.
+/// statement line its charges, and fees their prices; and that closed statements are as they were made. All of it as the books
+/// stand at one moment, whatever is recorded meanwhile. Where an amount is larger than any may be, that alone is told.
 ///
 /// # Errors
 /// [`StatementError`].
@@ -56,6 +58,8 @@ async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementEr
         return Ok(Checked { accounts, trial_balance, findings });
     }
     findings.extend(transaction.disagreements().await?);
+    check_journals(transaction, &mut findings).await?;
+    check_fees(transaction, &mut findings).await?;
     check_tiers(transaction, &mut findings).await?;
     check_pending(transaction, &mut findings).await?;
     let periods = match transaction.periods().await {
@@ -139,14 +143,10 @@ async fn check_recurring(
     period: Period,
     findings: &mut Vec<String>,
 ) -> Result<(), StatementError> {
-    let mut tariffs: BTreeMap<PlanRef, Option<Tariff>> = BTreeMap::new();
+    let mut tariffs = KeptTariffs::default();
     for charge in transaction.period_charges(period, None).await? {
         let plan = &charge.line.plan;
-        if !tariffs.contains_key(plan) {
-            let kept = transaction.plan_version(plan).await?.map(|kept| kept.tariff);
-            tariffs.insert(plan.clone(), kept);
-        }
-        let tariff = tariffs.get(plan).and_then(Option::as_ref);
+        let tariff = tariffs.of(transaction, plan).await?;
         if !tariff.is_some_and(|tariff| comes_to(tariff, &charge)) {
             findings.push(format!("{}: it is not what plan version {plan} says of its days", charge.cause()));
         }

@@ -2,12 +2,11 @@
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
+use super::kept_tariffs::KeptTariffs;
 use super::share_posting::pending;
 use crate::billing::rating::standing;
 use crate::billing::statement::StatementError;
-use crate::domain::plan::PlanRef;
 use crate::domain::running_total::TierFamily;
 use crate::domain::tariff::Tariff;
 use crate::store::{StoreError, Transaction};
@@ -24,20 +23,13 @@ pub(super) async fn check_tiers(
         }
         totals => totals?,
     };
-    let mut tariffs: BTreeMap<PlanRef, Option<Tariff>> = BTreeMap::new();
+    let mut tariffs = KeptTariffs::default();
     for (family, sum) in totals {
-        let tariff = match tariffs.entry(family.plan.clone()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => {
-                let kept = transaction.plan_version(&family.plan).await;
-                place.insert(kept.ok().flatten().map(|kept| kept.tariff))
-            }
-        };
         let tiers = |tariff: &Tariff| {
             let tiers = tariff.share.as_ref()?.tiers_of(&family.item)?;
             tiers.total(sum.net, (family.currency, tariff.rounding)).ok()
         };
-        let expected = tariff.as_ref().and_then(tiers);
+        let expected = tariffs.of(transaction, &family.plan).await?.and_then(tiers);
         if expected != Some(sum.minor) {
             let TierFamily { scope, product, plan, item, currency, month } = &family;
             let month = month.map_or_else(|| "all time".to_owned(), |month| month.to_string());

@@ -1,9 +1,12 @@
 //! Charges as postings, what is posted by hand or waits, and whether the books are right.
 
 pub mod check;
+mod check_fees;
+mod check_journals;
 mod check_sales;
 pub mod export;
 pub mod history;
+mod kept_tariffs;
 pub mod manual;
 pub mod pending;
 pub mod posting;

@@ -306,7 +306,8 @@ fn rate(line: &StatementLine) -> String {
 }
 
 /// A text that no spreadsheet takes for a formula (OWASP, CSV injection). Numbers are left alone.
-pub(in crate::billing) fn inert(text: &str) -> String {
+#[must_use]
+pub fn inert(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 

@@ -54,6 +54,11 @@ fn record(status: u16, minor: i64, reason: String) -> UsageRecord {
     }
 }
 
+/// Of any characters, such as controls and those that belong to the one before.
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(any::<char>(), 0..9).prop_map(String::from_iter)
+}
+
 proptest! {
     #[test]
     fn a_record_survives_its_bytes(
@@ -128,6 +133,37 @@ proptest! {
         let bytes = encode(&record);
         prop_assert_eq!(bytes[0] == DETAILED, !is_older || held > 0, "older programs read what they know");
         prop_assert_eq!(decode(&bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn texts_of_any_characters_and_numbers_of_any_size_survive_their_bytes(
+        (id, at, latency, bytes_in, bytes_out) in any::<(u128, i64, u64, u64, u64)>(),
+        (credential_id, method, refusal) in (text(), text(), prop::option::of(text())),
+        (transaction_id, of, minor, units) in (text(), prop::option::of(text()), any::<i64>(), any::<u64>()),
+        (has_merchant, grant, has_route, version) in any::<(bool, bool, bool, Option<u32>)>(),
+        long in prop::option::of(100..70_000_usize),
+    ) {
+        let details = Details { tax: Some(i64::MIN), shipping: Some(i64::MAX), ..Details::default() };
+        let amount = Amount { minor, currency: "JPY".parse().unwrap() };
+        let sold = Transaction { id: transaction_id, of, amount, kind: TransactionKind::Sale, details };
+        let plan = version.map(|version| PlanRef { name: PlanName::new("standard").unwrap(), version });
+        let record = UsageRecord {
+            id: Uuid::from_u128(id),
+            at: Timestamp::from_micros(at),
+            latency: Duration::from_micros(latency),
+            bytes_in,
+            bytes_out,
+            credential_id: long.map_or(credential_id, |long| "长".repeat(long)),
+            merchant: has_merchant.then(|| MerchantId::new("~").unwrap()),
+            grant: grant.then(|| GrantId::new(&"g".repeat(128)).unwrap()),
+            route: has_route.then(|| RouteName::new("r").unwrap()),
+            subscribed: plan.map(|plan| (ProductName::new("storefront").unwrap(), plan)),
+            method,
+            refusal,
+            evidence: Evidence::Billable { units, transaction: Some(sold) },
+            ..record(u16::MAX, 0, String::new())
+        };
+        prop_assert_eq!(decode(&encode(&record)).unwrap(), record);
     }
 
     #[test]

@@ -18,6 +18,12 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
          where w.expires_at <> p.expires_at",
     ),
     (
+        "amount, of which something was posted once its time had run out, or which timed out before",
+        "select t.cause from ledger_resolution r join ledger_pending p on p.number = r.pending \
+         join ledger_transaction t on t.number = r.number \
+         where r.outcome <> 'voided' and (t.at < p.expires_at) <> (r.outcome = 'posted')",
+    ),
+    (
         "amount, of which what was given back went elsewhere",
         "select coalesce(t.cause, cast(r.number as text)) as cause from ledger_resolution r \
          join ledger_pending p on p.number = r.pending left join ledger_transaction t on t.number = r.number \

@@ -27,6 +27,16 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         "select b.node as cause from (select node, max(last) as last from usage_batch group by node) b \
          left join journal_position p on p.node = b.node where coalesce(p.sequence, 0) < b.last",
     ),
+    (
+        "node, of which other usage records are counted than are in the books",
+        "select n.node as cause from (select node, recorded from journal_position where recorded is not null union all \
+         select c.node, -1 from usage u join usage_context c on c.number = u.context \
+         join journal_position p on p.node = c.node where p.recorded is not null) n group by n.node having sum(n.recorded) <> 0",
+    ),
+    (
+        "node, whose journal's position is not what became of its records",
+        "select node as cause from journal_position where cast(recorded as numeric) + excepted + omissions <> sequence",
+    ),
     ("app and day, whose usage records are not those of the index", UNINDEXED),
     (
         "usage record, which is of many calls although it was not refused, or costs something",
@@ -36,6 +46,11 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     ),
     ("usage record, which is billable and has neither charge nor exception", UNCHARGED),
     ("usage record, which has a fee although it is asked, or was decided, that it has none", EXCUSED),
+    (
+        "usage record, which is free and charged",
+        "select u.id as cause from usage u join usage_context c on c.number = u.context where c.outcome = 'free' \
+         and (u.fee_terms is not null or exists (select 1 from other_charge o where o.usage = u.number))",
+    ),
     (
         "usage record, which came again and is charged",
         "select r.usage as cause from usage_repeat r join usage u on u.id = r.usage \

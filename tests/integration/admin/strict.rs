@@ -67,6 +67,9 @@ async fn an_unknown_or_wrong_parameter_is_refused() {
         ("/admin/keys", "?app"),
         ("/admin/grants", "?app"),
         ("/admin/grants?app=a&merchant=b", "?app"),
+        ("/admin/ledger/pending?after=x", "?after"),
+        ("/admin/audit?after=-1", "?after"),
+        ("/admin/apps/a/personal-data-reads?after=1.5", "?after"),
     ] {
         let problem = world.get(query).await.expect(422);
         assert_eq!(pointers(&problem)[0], pointer, "{query}");

@@ -12,8 +12,10 @@ use tollgate::store::journal_position::JournalCounts;
 use tollgate::store::usage_exception::ExceptionKind;
 use tollgate::store::{Page, Store};
 
+use super::ledger::{found, without};
 use super::on_both_stores;
 use super::seed::{app, deciding, journal_of, none, november, plan, register, tariff, time, usage};
+use super::tampered::kept_by;
 use crate::support::stores::Place;
 
 async fn counts(store: &Store, node: &str) -> JournalCounts {
@@ -101,4 +103,29 @@ async fn calls_without_a_record_are_an_exception_that_can_only_be_waived(place: 
 on_both_stores! {
     what_becomes_of_records_is_kept_with_the_position_of_their_journal,
     calls_without_a_record_are_an_exception_that_can_only_be_waived,
+    what_is_counted_of_a_journal_and_is_not_in_the_books_is_found,
+}
+
+async fn what_is_counted_of_a_journal_and_is_not_in_the_books_is_found(place: Place) {
+    let store = place.open().await;
+    register(&store, &plan("standard", 1), &tariff("0.01", 0, "2.5")).await;
+    let unreadable = |sequence| Drained::Unreadable(sequence, b"rot".to_vec(), "it is rot".to_owned());
+    let omission = Omission { app: None, calls: 9, from: november(), until: november() };
+    let read = Drained::Usage(1, Box::new(usage(1, 1, None)));
+    take(&store, "node-1", vec![read, unreadable(2), Drained::Omitted(3, omission)]).await;
+    // Its name begins like the other's.
+    take(&store, "node-1:2", vec![unreadable(1)]).await;
+    none(&check(&store).await.unwrap().findings);
+    place.tamper(&without(&place, &kept_by(&place, "usage_exception"), "usage_exception")).await;
+    let became = "node-1: 1 records of its journal became exceptions and 1 stand for calls without one";
+    for (id, left) in [("journal:node-1:2-2", "0 and 1"), ("omitted:node-1:3", "0 and 0")] {
+        place.tamper(&format!("delete from usage_exception where id = '{id}'")).await;
+        let finding = format!("{became}, and there are exceptions of {left}");
+        assert_eq!(check(&store).await.unwrap().findings, [finding]);
+    }
+    place.tamper("update journal_position set recorded = recorded + 1 where node = 'node-1'").await;
+    let findings = check(&store).await.unwrap().findings;
+    found(&findings, "node-1: node, of which other usage records are counted than are in the books");
+    found(&findings, "node-1: node, whose journal's position is not what became of its records");
+    store.close().await;
 }

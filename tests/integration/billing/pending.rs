@@ -212,6 +212,11 @@ async fn what_waits_and_was_tampered_with_is_found(place: Place) {
             back,
         ),
         (
+            "update ledger_resolution set outcome = 'timed_out'",
+            "update ledger_resolution set outcome = 'voided'",
+            "back: amount, of which something was posted once its time had run out, or which timed out before",
+        ),
+        (
             "update ledger_waiting set expires_at = expires_at + 1",
             "update ledger_waiting set expires_at = expires_at - 1",
             "call-1: amount, which waits until another time than was said",

@@ -15,6 +15,7 @@ on_both_stores! {
     a_removed_row_of_any_table_is_found,
     amounts_beyond_all_bounds_are_found_before_anything_is_summed_up,
     a_statement_or_its_period_that_was_changed_is_found,
+    an_amount_that_was_changed_wherever_it_stands_is_found_by_the_prices,
 }
 
 /// A table, a change of it and what undoes that, and what is found.
@@ -56,6 +57,12 @@ const CHANGED: &[Tampering] = &[
         "update usage_context set partner = 'partner_2'",
         "update usage_context set partner = 'partner_1'",
         "whose charge is on another's line",
+    ),
+    (
+        "usage_context",
+        "update usage_context set outcome = 'free'",
+        "update usage_context set outcome = 'billable'",
+        "which is free and charged",
     ),
     (
         "charge_terms",
@@ -234,7 +241,7 @@ async fn a_removed_row_of_any_table_is_found(place: Place) {
 }
 
 /// The trigger that keeps the rows of a table: SQLite has one for deletes alone.
-fn kept_by(place: &Place, table: &str) -> String {
+pub(super) fn kept_by(place: &Place, table: &str) -> String {
     let is_kept_alone = matches!(table, "sale" | "charge_total" | "journal_position");
     match place {
         Place::Schema(_) if !is_kept_alone => format!("{table}_stays"),
@@ -312,6 +319,39 @@ async fn a_statement_or_its_period_that_was_changed_is_found(place: Place) {
         place.tamper(there).await;
         found(&check(&store).await.unwrap().findings, finding);
         place.tamper(back).await;
+        none(&check(&store).await.unwrap().findings);
+    }
+    store.close().await;
+}
+
+async fn an_amount_that_was_changed_wherever_it_stands_is_found_by_the_prices(place: Place) {
+    let store = full(&place).await;
+    for table in ["usage", "ledger_entry", "plan_version"] {
+        place.tamper(&without(&place, &format!("{table}_stays"), table)).await;
+    }
+    let fees = |by: i64| {
+        format!(
+            "update usage set fee_minor = fee_minor + {by} where sequence = 3; \
+             update ledger_entry set minor = minor + case when minor > 0 then {by} else -({by}) end \
+             where number = (select fee_posting from usage where sequence = 3); \
+             update line_total set minor = minor + {by} where kind = 'service_fee'"
+        )
+    };
+    let price = |from: &str, to: &str| {
+        format!(
+            "update plan_version set fee = replace(fee, '{from}', '{to}'), tariff = replace(tariff, '{from}', '{to}')"
+        )
+    };
+    for (there, back, charged, expected) in
+        [(fees(1), fees(-1), "0.04", "0.03"), (price("0.01", "0.02"), price("0.02", "0.01"), "0.03", "0.06")]
+    {
+        place.tamper(&there).await;
+        let finding = format!(
+            "app_1 storefront standard@1 calls 2026-11: of 3 units, 0 of them free, {charged} CNY is the fee, and its prices say \
+             {expected} CNY"
+        );
+        assert_eq!(check(&store).await.unwrap().findings, [finding], "after {there}");
+        place.tamper(&back).await;
         none(&check(&store).await.unwrap().findings);
     }
     store.close().await;

@@ -99,6 +99,12 @@ fn bad_usage_ends_with_status_2() {
         &["exceptions", "resolve", "usage:1", "waive"],
         &["exceptions", "resolve", "usage:1", "rate-by", "--who", "me", "--why", "so"],
         &["exceptions", "resolve-all", "rate-by", "--who", "me", "--why", "so"],
+        &[
+            &["exceptions", "resolve", "usage:1", "rate-by", "--who", "me", "--why", "so"][..],
+            &["--units", "1", "--transaction", "o", "--kind", "sale", "--currency", "CNY"],
+            &["--party", "carrier=a", "--party", "carrier=b"],
+        ]
+        .concat(),
     ] {
         let answer = run(bad);
         assert_eq!((answer.status, answer.out.as_str()), (2, ""), "{bad:?}");

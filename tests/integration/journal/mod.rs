@@ -256,6 +256,24 @@ fn a_journal_keeps_its_identity_and_another_of_the_same_node_has_another() {
 }
 
 #[test]
+fn a_journal_with_records_is_given_no_other_identity_if_its_own_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    append_durably(&journal, &["first"]);
+    journal.close().unwrap();
+    let file = folder.path().join("identity");
+    let identity = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    let opened = try_open(JournalSettings::new(folder.path().to_owned(), "node-1".to_owned()));
+    assert!(matches!(opened, Err(JournalError::NoIdentity(_))));
+    assert!(!file.exists());
+    fs::write(&file, identity).unwrap();
+    let (journal, recovery) = open(folder.path());
+    assert_eq!(recovery.last, 1);
+    journal.close().unwrap();
+}
+
+#[test]
 fn a_name_that_no_segment_can_hold_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for name in [String::new(), "n".repeat(129)] {

@@ -9,7 +9,7 @@ use tollgate::domain::narrowing::Narrowing;
 use tollgate::store::Store;
 
 use super::contract;
-use super::seed::{START, later, seed};
+use super::seed::{START, from_now_on, later, seed};
 
 contract! {
     a_key_that_is_narrowed_comes_back_as_it_went_in_however_it_is_looked_up,
@@ -100,7 +100,7 @@ async fn the_last_use_of_a_key_is_known_by_its_hour_and_no_earlier_one_takes_its
         let (record, hash) = key(number, &app.id, Narrowing::default());
         store.create_key(&record, &hash).await.unwrap();
     }
-    let begin = store.identity_changes(None).await.unwrap().next;
+    let begin = from_now_on(&store).await;
     let id = |number: u32| KeyId::new(&format!("key_{number}")).unwrap();
     let hour = |hours: u64| START.plus(Duration::from_secs(3600 * hours));
     // Most of them are of no key that there is.

@@ -12,7 +12,7 @@ use tollgate::domain::time::Zone;
 use tollgate::store::{Store, StoreError};
 
 use super::contract;
-use super::seed::{START, later, seed};
+use super::seed::{START, from_now_on, later, seed};
 
 contract!(
     a_key_comes_back_as_it_went_in,
@@ -113,7 +113,7 @@ async fn a_key_that_takes_anothers_place_is_found_by_it_and_each_is_known_by_the
     transaction.commit().await.unwrap();
     assert_eq!(store.credential(&two).await.unwrap(), Some(new.record));
 
-    let begin = store.identity_changes(None).await.unwrap().next;
+    let begin = from_now_on(&store).await;
     let hour = |hours: u64| START.plus(Duration::from_secs(3600 * hours));
     store.note_uses(&[(one.clone(), hour(5)), (gone, hour(5))]).await.unwrap();
     store.note_uses(&[(two.clone(), hour(6)), (one.clone(), hour(4))]).await.unwrap();

@@ -1,6 +1,6 @@
 //! A partner with one app and a merchant, for tests that need someone to be there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tollgate::domain::client::{ClientSettings, SecretRecord};
 use tollgate::domain::id::{AppId, GrantId, MerchantId, PartnerId, SecretId};
@@ -10,6 +10,7 @@ use tollgate::domain::identity::{
 use tollgate::domain::time::Timestamp;
 use tollgate::store::Store;
 use tollgate::store::first_factor::FirstFactor;
+use tollgate::store::identity_change::ChangePosition;
 
 pub(super) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub(super) const PASSWORD_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA";
@@ -88,4 +89,20 @@ pub(super) async fn seed_grant(store: &Store) -> Grant {
     let (app, merchant) = seed(store).await;
     let id = GrantId::new("grant_1").unwrap();
     store.grant_consent((&merchant.id, &app.id), &app.scopes, &id, START).await.unwrap()
+}
+
+/// From where on nothing is told but what changes from now on. While transactions of others are open, in any database of the server,
+/// what was told last is told again. They are short.
+pub(super) async fn from_now_on(store: &Store) -> ChangePosition {
+    let patience = Instant::now() + Duration::from_secs(60);
+    let mut position = store.identity_changes(None).await.unwrap().next;
+    loop {
+        let changes = store.identity_changes(Some(position)).await.unwrap();
+        if changes.subjects == Some(Vec::new()) {
+            return changes.next;
+        }
+        assert!(Instant::now() < patience, "what was told is told again and again");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        position = changes.next;
+    }
 }
