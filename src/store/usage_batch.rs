@@ -143,7 +143,7 @@ impl Transaction {
         self.insert_usage_transactions(transactions).await?;
         let numbered_reads = entries.iter().map(|entry| (entry.number, &*entry.recorded.usage));
         self.insert_personal_data_reads(numbered_reads, numbers).await?;
-        self.insert_usage_counts(entries.iter().map(|entry| (entry.number, &entry.recorded.usage))).await?;
+        self.insert_usage_counts(entries.iter().map(|entry| (entry.number, &*entry.recorded.usage))).await?;
         let numbered =
             order.iter().zip(&entries).map(|((day, app, at, ..), entry)| (*day, *app, *at, entry.number));
         self.insert_runs(&runs(numbered)).await?;

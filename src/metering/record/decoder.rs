@@ -7,7 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    COUNTED, DETAILED, DISCLOSING, IDEMPOTENT, PLAIN, RecordError, WireCall, WireContext, WireDetails,
+    COUNTED, DISCLOSING, IDEMPOTENT, PLAIN, RecordError, WireCall, WireContext, WireDetails,
     WireEvidence,
 };
 use crate::domain::id::{
