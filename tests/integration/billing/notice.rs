@@ -21,6 +21,7 @@ on_both_stores! {
     a_version_in_force_does_not_have_them_move_later,
     of_what_an_older_program_kept_the_file_says_once_who_moved,
     nodes_that_look_at_once_write_each_move_down_once,
+    who_stands_at_a_version_that_has_just_come_into_force_stays_there,
     a_version_at_which_subscriptions_stand_stays_in_the_policies,
 }
 
@@ -130,6 +131,8 @@ async fn a_node_that_starts_with_files_of_before_gets_not_round_the_notice(place
     let changed = keep_due(&store, &first, due).await.unwrap();
     let changed: Vec<String> = changed.iter().map(|changed| changed.plan.to_string()).collect();
     assert_eq!(changed, ["standard@2"]);
+    // So nobody has moved to it.
+    assert_eq!(write_down(&store, &first, (&node("node-1"), due)).await.unwrap(), 0);
     let refused = admit(&store, &first, (due, Occasion::Start), &[]).await;
     assert_eq!(earliest(refused), at("2027-01-25T00:00:00Z"));
     // What nobody has told before is told by a start, too.
@@ -231,6 +234,18 @@ async fn nodes_that_look_at_once_write_each_move_down_once(place: Place) {
     let versions = "select cast(plan_version as text) || ' ' || cast(count(*) as text) from subscription \
                     group by plan_version order by plan_version";
     assert_eq!(place.texts(versions).await, ["1 1", "2 249"]);
+    store.close().await;
+}
+
+/// By another node's clock, which may be behind, it is not in force yet.
+async fn who_stands_at_a_version_that_has_just_come_into_force_stays_there(place: Place) {
+    let store = subscribed(&place, 2).await;
+    let (policies, node) = (with_next("2026-12-25", "existing: stay"), node("node-1"));
+    for now in ["2026-12-24T23:59:59Z", "2026-12-25T00:00:30Z", "2026-12-25T00:05:00Z"] {
+        assert_eq!(write_down(&store, &policies, (&node, at(now))).await.unwrap(), 0, "{now}");
+    }
+    let stands_at = "select cast(plan_version as text) from subscription";
+    assert_eq!(place.texts(stands_at).await, ["2"]);
     store.close().await;
 }
 
