@@ -248,6 +248,8 @@ async fn statements_tell_what_balances_paid_and_what_is_left_to_pay(place: Place
     let later = |record: UsageRecord| UsageRecord { at: december, ..record };
     record_at(&store, december, 3, &[later(usage(3, 6, None)), later(second(4, 5))]).await;
     assert_eq!(told(&store, "2026-12").await, of((4, 0), (1, 2)));
+    let alone = show(&store, period("2026-12"), Some(&app("app_2"))).await.unwrap();
+    assert_eq!(alone[0].paid.unwrap().left.minor, 2, "of an app alone it is the same");
     assert_eq!(told(&store, "2026-11").await, of((10, 0), (2, 3)), "a closed statement stays");
     let csv = to_csv(&show(&store, period("2026-12"), None).await.unwrap()).unwrap();
     let sum: i64 = csv::Reader::from_reader(csv.as_bytes())
