@@ -1,12 +1,12 @@
 //! What subscriptions cost by the month is charged as a month is closed before its end: of what comes then, with the next month.
 
-use tollgate::billing::statement::{CloseEarly, StatementError, close, show};
+use tollgate::billing::statement::{CloseEarly, StatementError, close, foresee, show};
 use tollgate::domain::usage::UsageRecord;
 use tollgate::store::Store;
 
 use super::on_both_stores;
 use super::recurring::{ALWAYS, close_at, keep, line, lines, monthly, subscribe, with, with_app};
-use super::seed::{at, period, plan, record, record_at, usage, zone};
+use super::seed::{app, at, period, plan, record, record_at, usage, zone};
 use crate::support::stores::Place;
 
 on_both_stores! {
@@ -66,6 +66,10 @@ async fn closed_early(place: &Place) -> Store {
 
 /// The lines of December, whose own minimum is 500.00.
 async fn december(store: &Store) -> Vec<(String, u64, String)> {
+    let (month, platform) = (period("2026-12"), zone());
+    let all = foresee(store, (month, &platform), None).await.unwrap();
+    let alone = foresee(store, (month, &platform), Some(&app("app_1"))).await.unwrap();
+    assert_eq!(alone, all, "of the app alone it is the same");
     let mut lines = lines(&close_at(store, "2026-12", "2027-01-02T00:00:00Z").await);
     let own = lines.iter().position(|one| *one == line("minimum standard@1", 31, "500.00"));
     lines.remove(own.unwrap());
