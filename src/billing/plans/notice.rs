@@ -117,7 +117,12 @@ async fn known_since(
         let may_be_of_before = occasion == Occasion::Start && version.effective_from > now;
         if found.is_none() && may_be_of_before && told.iter().any(was_told) {
             let (plan, place) = (&version.reference, &version.source);
-            tracing::warn!(%plan, %place, "a plan version was told to subscriptions otherwise since: it will not be kept as it is");
+            tracing::warn!(
+                %plan,
+                %place,
+                "a plan version was told to subscriptions otherwise since: it will not be kept as it is. If these are the files that are to \
+                 hold, change one of them, if only a comment, while the node runs: then it is told anew"
+            );
             return Ok(None);
         }
         let since = found.map_or(now, |found| found.told_at);
