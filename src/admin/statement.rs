@@ -16,6 +16,7 @@ use super::page::whole;
 use super::parameters::{Ids, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
+use crate::billing::plans::keep_due;
 use crate::billing::statement::export::{
     charge_to_json, period_charge_to_json, to_csv, to_html, to_json_with_status,
 };
@@ -57,7 +58,10 @@ pub(super) async fn close(
     let built = period.zip(early);
     let (period, early) = body.finish(built)?;
     let early = if early.unwrap_or(false) { CloseEarly::Allowed } else { CloseEarly::Refused };
-    let (zone, now) = (zone(&state), state.clock.now());
+    let (policies, now) = (state.policies.load(), state.clock.now());
+    let zone = policies.platform.zone.clone();
+    // What subscriptions cost by the month goes by the versions that the books keep, also where no call has come since.
+    keep_due(&state.store, &policies, now).await?;
     let what = json!({ "early": early == CloseEarly::Allowed });
     let store = who.recording(&state, (Action::StatementClose, &*period.to_string()), (None, Some(&what)));
     let closed = statement::close(&store, period, (&zone, now), early).await?;

@@ -283,9 +283,7 @@ impl Keeper {
         let Self { store, run, known, .. } = self;
         match grant(store, run, stretch, (asked, returned)).await {
             Err(BillingError::PlanUnknown(_)) => {
-                for changed in keep_due(store, &known.live.load(), known.clock.now()).await? {
-                    tracing::error!(%changed, "a plan version came into force, and is not what it is on another node");
-                }
+                keep_due(store, &known.live.load(), known.clock.now()).await?;
                 grant(store, run, stretch, (asked, returned)).await
             }
             granted => granted,

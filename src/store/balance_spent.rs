@@ -23,6 +23,11 @@ pub struct SpentKey {
     pub service_period: Period,
 }
 
+/// The last fees of a balance, and the first app of which they are: if they are from before a period.
+const LAST: &str = "l.period < $1 \
+                    and l.period = (select max(m.period) from balance_billed m where m.balance = l.balance and m.period <= $1) \
+                    and l.app = (select min(m.app) from balance_billed m where m.balance = l.balance and m.period = l.period)";
+
 row! {
     BilledRow {
         balance: String,
@@ -99,23 +104,61 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn billed(&mut self, period: Period, app: Option<&AppId>) -> Result<Vec<Billed>, StoreError> {
+        // An app asks for itself: what all other balances have paid is not summed up for that.
+        let which = match app {
+            Some(_) => {
+                "balance in (select n.balance from balance_billed n where n.period = $1 and n.app = $2)"
+            }
+            None => "$2 = ''",
+        };
+        let sql = format!(
+            "select s.balance, s.app, s.partner, b.currency, s.minor, coalesce(e.minor, 0) as earlier, \
+             coalesce(p.minor, 0) as paid, (select t.minor from balance_settled t where t.balance = s.balance \
+             and t.period < $1 order by t.period desc limit 1) as settled \
+             from (select * from balance_billed where period = $1 and {which}) s join balance b on b.id = s.balance \
+             left join (select balance, cast(sum(minor) as bigint) as minor from balance_billed where period < $1 and {which} \
+             group by balance) e on e.balance = s.balance \
+             left join (select balance, cast(sum(minor) as bigint) as minor from balance_payment where {which} \
+             group by balance) p on p.balance = s.balance order by s.balance, s.app, s.partner"
+        );
+        self.billed_by(sql, period, app).await
+    }
+
+    /// Balances of which nothing stands on the statements of a period, and that have paid less by now than when a period before was last
+    /// closed: each as no fees of the app of its last ones. With an app: those of which that app is it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn fallen(&mut self, period: Period, app: Option<&AppId>) -> Result<Vec<Billed>, StoreError> {
+        // An app's are found by their owner.
+        let which = match app {
+            Some(_) => "b.owner in ($2, (select a.partner from app a where a.id = $2)) and l.app = $2",
+            None => "$2 = ''",
+        };
+        let sql = format!(
+            "select l.balance, l.app, l.partner, b.currency, cast(0 as bigint) as minor, \
+             cast((select sum(e.minor) from balance_billed e where e.balance = b.id and e.period < $1) as bigint) as earlier, \
+             cast((select coalesce(sum(p.minor), 0) from balance_payment p where p.balance = b.id) as bigint) as paid, \
+             t.minor as settled from balance b join balance_settled t on t.balance = b.id \
+             and t.period = (select max(u.period) from balance_settled u where u.balance = b.id and u.period < $1) \
+             join balance_billed l on l.balance = b.id and {LAST} where {which} \
+             and t.minor > (select coalesce(sum(p.minor), 0) from balance_payment p where p.balance = b.id) order by l.balance"
+        );
+        self.billed_by(sql, period, app).await
+    }
+
+    async fn billed_by(
+        &mut self,
+        sql: String,
+        period: Period,
+        app: Option<&AppId>,
+    ) -> Result<Vec<Billed>, StoreError> {
         let rows: Vec<BilledRow> = on!(self.connection(), db => {
-            sqlx::query_as(
-                "select s.balance, s.app, s.partner, b.currency, s.minor, coalesce(e.minor, 0) as earlier, \
-                 coalesce(p.minor, 0) as paid, (select t.minor from balance_settled t where t.balance = s.balance \
-                 and t.period < $1 order by t.period desc limit 1) as settled \
-                 from balance_billed s join balance b on b.id = s.balance \
-                 left join (select balance, cast(sum(minor) as bigint) as minor from balance_billed where period < $1 \
-                 group by balance) e on e.balance = s.balance \
-                 left join (select balance, cast(sum(minor) as bigint) as minor from balance_payment group by balance) p \
-                 on p.balance = s.balance \
-                 where s.period = $1 and ($2 = '' or s.balance in (select balance from balance_billed where period = $1 and app = $2)) \
-                 order by s.balance, s.app, s.partner",
-            )
-            .bind(period.to_string())
-            .bind(app.map_or("", AppId::as_str))
-            .fetch_all(db)
-            .await
+            sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(period.to_string())
+                .bind(app.map_or("", AppId::as_str))
+                .fetch_all(db)
+                .await
         })?;
         all(rows)
     }
@@ -202,6 +245,14 @@ impl Transaction {
                 row.push_bind(balance.as_str()).push_bind(period.to_string()).push_bind(**minor);
             }
         )?;
+        // Where nothing of a balance stands on its statements, these are no fees of the app that had its last.
+        let sql = format!(
+            "insert into balance_billed (balance, period, app, partner, minor) select l.balance, $1, l.app, l.partner, 0 \
+             from balance_settled t join balance_billed l on l.balance = t.balance where t.period = $1 and {LAST}"
+        );
+        on!(self.connection(), db => {
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(period.to_string()).execute(db).await.map(|_| ())
+        })?;
         Ok(())
     }
 }

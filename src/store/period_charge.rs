@@ -74,6 +74,11 @@ impl TryFrom<PeriodChargeRow> for PeriodCharge {
     }
 }
 
+/// Those of an app are found by their index.
+fn of_app(app: Option<&AppId>) -> &'static str {
+    if app.is_some() { "t.app = $2" } else { "$2 = ''" }
+}
+
 impl Transaction {
     /// Keeps charges, each with the ledger transaction that posts it, and adds them to their lines. The transaction must hold
     /// [`super::transaction::Exclusive::Billing`].
@@ -135,8 +140,7 @@ impl Transaction {
         period: Period,
         app: Option<&AppId>,
     ) -> Result<Vec<PeriodCharge>, StoreError> {
-        // An app's are found by their index.
-        let which = if app.is_some() { "t.app = $2" } else { "$2 = ''" };
+        let which = of_app(app);
         let sql = format!(
             "select p.subscription, p.days, p.of_days, p.base, p.minor, p.at, t.partner, t.app, t.period, t.service_period, t.kind, \
              t.product, t.plan, t.plan_version, t.item, t.currency, t.rate, t.rule_file, t.rule_line, t.rule_column \
@@ -153,19 +157,26 @@ impl Transaction {
         super::row::all(rows)
     }
 
-    /// The subscriptions that were charged anything of that kind for a month.
+    /// The subscriptions that were charged anything of that kind for a month: of one app, if it is named.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn charged_for(&mut self, month: Period) -> Result<BTreeSet<SubscriptionId>, StoreError> {
+    pub async fn charged_for(
+        &mut self,
+        month: Period,
+        app: Option<&AppId>,
+    ) -> Result<BTreeSet<SubscriptionId>, StoreError> {
+        let which = of_app(app);
+        let sql = format!(
+            "select distinct p.subscription from period_charge p join charge_terms t on t.number = p.terms \
+             where t.service_period = $1 and {which}"
+        );
         let rows: Vec<(String,)> = on!(self.connection(), db => {
-            sqlx::query_as(
-                "select distinct p.subscription from period_charge p join charge_terms t on t.number = p.terms \
-                 where t.service_period = $1",
-            )
-            .bind(month.to_string())
-            .fetch_all(db)
-            .await
+            sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(month.to_string())
+                .bind(app.map_or("", AppId::as_str))
+                .fetch_all(db)
+                .await
         })?;
         rows.iter().map(|(id,)| parse("period_charge.subscription", id)).collect()
     }

@@ -1,4 +1,5 @@
-//! What was told of plan versions to which subscriptions move, and when. Append-only, by triggers of both stores.
+//! What was told of plan versions before they come into force, and when: whether subscriptions move to them. Append-only, by triggers
+//! of both stores.
 
 use super::allowed_form;
 use super::error::StoreError;
@@ -16,7 +17,8 @@ use crate::domain::time::Timestamp;
 pub struct Announcement {
     /// When.
     pub told_at: Timestamp,
-    /// Its prices, and from when it was to apply; none, if an older program noted its number alone.
+    /// Its prices, and from when on subscriptions were to move to it: never, if they were to stay. None, if an older program noted
+    /// alone that they move.
     pub terms: Option<(Tariff, Option<Timestamp>)>,
     /// What it lets its apps use; none, if an older program noted it.
     pub allowed: Option<Allowed>,
@@ -71,6 +73,54 @@ impl Transaction {
         super::row::all(rows)
     }
 
+    /// The versions of which something was told and that are not kept, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn announced_versions(&mut self) -> Result<Vec<PlanRef>, StoreError> {
+        let rows: Vec<(String, i64)> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select distinct n.plan, n.version from plan_announcement n where not exists \
+                 (select 1 from plan_version v where v.plan = n.plan and v.version = n.version) order by n.plan, n.version",
+            )
+            .fetch_all(db)
+            .await
+        })?;
+        let reference = |(plan, version): &(String, i64)| {
+            super::usage::plan_ref("plan_announcement.version", plan, *version)
+        };
+        rows.iter().map(reference).collect()
+    }
+
+    /// Notes that nobody moves to a version from `told_at` on, as no file has it any more, after so many announcements of it. Where another
+    /// node noted one more of it in the meantime, that stands.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn take_back(
+        &mut self,
+        plan: &PlanRef,
+        after: usize,
+        told_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let last = i64::try_from(after).unwrap_or(i64::MAX);
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into plan_announcement (plan, version, part, told_at, currency, rounding, form, tariff) \
+                 select plan, version, part + 1, $4, currency, rounding, form, tariff from plan_announcement \
+                 where plan = $1 and version = $2 and part = $3 on conflict do nothing",
+            )
+            .bind(plan.name.as_str())
+            .bind(i64::from(plan.version))
+            .bind(last)
+            .bind(told_at.as_micros())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+
     /// Notes that `version` is told as it is since `told_at`, after so many announcements of it, and gives whether it did: not if another
     /// node noted one more of it in the meantime.
     ///
@@ -82,7 +132,8 @@ impl Transaction {
         after: usize,
         told_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let PlanVersion { reference, tariff, effective_from, .. } = version;
+        let PlanVersion { reference, tariff, effective_from, existing, .. } = version;
+        let from = existing.moves().then_some(*effective_from);
         let (form, text) = tariff_form::write(tariff)?;
         let allowed = allowed_form::write(&Allowed::by(version))?;
         let part = i64::try_from(after).unwrap_or(i64::MAX).saturating_add(1);
@@ -96,7 +147,7 @@ impl Transaction {
             .bind(i64::from(reference.version))
             .bind(part)
             .bind(told_at.as_micros())
-            .bind(effective_from.as_micros())
+            .bind(from.map(Timestamp::as_micros))
             .bind(tariff.currency.to_string())
             .bind(tariff.rounding.name())
             .bind(form)

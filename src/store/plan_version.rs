@@ -117,9 +117,9 @@ macro_rules! select {
     ($which:literal) => {
         concat!(
             "select v.plan, v.version, v.moves, cast(coalesce((select max(1) from plan_announcement n where n.plan = v.plan \
-             and n.version = v.version), 0) as bigint) as is_announced, v.effective_from, v.currency, v.rounding, v.form, v.tariff, v.fee, \
-             v.free_units, v.fee_file, v.fee_line, v.fee_column, v.share, v.share_file, v.share_line, v.share_column \
-             from plan_version v where ",
+             and n.version = v.version and (n.effective_from is not null or n.tariff is null)), 0) as bigint) as is_announced, \
+             v.effective_from, v.currency, v.rounding, v.form, v.tariff, v.fee, v.free_units, v.fee_file, v.fee_line, v.fee_column, \
+             v.share, v.share_file, v.share_line, v.share_column from plan_version v where ",
             $which
         )
     };

@@ -63,6 +63,7 @@ row! {
         plan_version: Option<i64>,
         product: String,
         count: i64,
+        first: i64,
     }
 }
 
@@ -77,6 +78,8 @@ pub struct InUse {
     pub product: ProductName,
     /// By how many subscriptions.
     pub count: u64,
+    /// When the first of them began.
+    pub first: Timestamp,
 }
 
 /// A version from its column.
@@ -94,6 +97,7 @@ impl TryFrom<InUseRow> for InUse {
             version: version(row.plan_version)?,
             product: parse("subscription.product", &row.product)?,
             count: row.count.unsigned_abs(),
+            first: Timestamp::from_micros(row.first),
         })
     }
 }
@@ -237,7 +241,7 @@ impl Store {
     pub async fn subscribed(&self, now: Timestamp) -> Result<Vec<InUse>, StoreError> {
         let rows: Vec<InUseRow> = on!(self.reader(), db => {
             sqlx::query_as(
-                "select plan, plan_version, product, count(*) as count from subscription \
+                "select plan, plan_version, product, count(*) as count, min(starts_at) as first from subscription \
                  where ends_at is null or ends_at > $1 group by plan, plan_version, product \
                  order by plan, product, plan_version",
             )

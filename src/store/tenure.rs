@@ -1,7 +1,5 @@
 //! Subscriptions through time: in force when, and at which version of their plan.
 
-use std::collections::HashMap;
-
 use super::error::StoreError;
 use super::row::parse;
 use super::subscription::version;
@@ -21,11 +19,9 @@ row! {
         starts_at: i64,
         ends_at: Option<i64>,
         partner: String,
+        moved_at: Option<i64>,
+        version_before: Option<i64>,
     }
-}
-
-row! {
-    MoveRow { subscription: String, at: i64, version_before: Option<i64> }
 }
 
 /// Those that were in force for some of a span; of an app, if it is named: found by its index then.
@@ -35,6 +31,11 @@ fn within(app: Option<&AppId>) -> String {
 }
 
 impl TenureRow {
+    fn moved(&self) -> Result<Option<Moved>, StoreError> {
+        let before = version(self.version_before)?;
+        Ok(super::row::time(self.moved_at).map(|at| Moved { at, before }))
+    }
+
     fn tenure(self, moves: Vec<Moved>) -> Result<Tenure, StoreError> {
         let subscription = Subscription {
             id: parse("subscription.id", &self.id)?,
@@ -61,42 +62,29 @@ impl Transaction {
         app: Option<&AppId>,
     ) -> Result<Vec<Tenure>, StoreError> {
         let within = within(app);
-        let moves = format!(
-            "select m.subscription, m.at, m.version_before from subscription_move m join subscription s on s.id = m.subscription \
-             where {within} order by m.subscription, m.part"
+        // In one statement: so no move comes between that is seen of a subscription alone, or of its moves.
+        let sql = format!(
+            "select s.id, s.app, s.product, s.plan, s.plan_version, s.starts_at, s.ends_at, a.partner, m.at as moved_at, \
+             m.version_before from subscription s join app a on a.id = s.app \
+             left join subscription_move m on m.subscription = s.id where {within} \
+             order by s.app, s.product, s.plan, s.starts_at, s.id, m.part"
         );
-        let tenures = format!(
-            "select s.id, s.app, s.product, s.plan, s.plan_version, s.starts_at, s.ends_at, a.partner from subscription s \
-             join app a on a.id = s.app where {within} order by s.app, s.product, s.plan, s.starts_at, s.id"
-        );
-        let app = app.map_or("", AppId::as_str);
-        // Where statements see what others commit between them, a move that comes then is known with the version before it. The other way
-        // round, what had moved would seem to have stood at its version for ever.
-        let subscriptions: Vec<TenureRow> = on!(self.connection(), db => {
-            sqlx::query_as(sqlx::AssertSqlSafe(tenures))
-                .bind(app)
+        let rows: Vec<TenureRow> = on!(self.connection(), db => {
+            sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(app.map_or("", AppId::as_str))
                 .bind(from.as_micros())
                 .bind(until.as_micros())
                 .fetch_all(db)
                 .await
         })?;
-        let rows: Vec<MoveRow> = on!(self.connection(), db => {
-            sqlx::query_as(sqlx::AssertSqlSafe(moves))
-                .bind(app)
-                .bind(from.as_micros())
-                .bind(until.as_micros())
-                .fetch_all(db)
-                .await
-        })?;
-        let mut moves: HashMap<String, Vec<Moved>> = HashMap::new();
+        let mut tenures: Vec<Tenure> = Vec::new();
         for row in rows {
-            let moved = Moved { at: Timestamp::from_micros(row.at), before: version(row.version_before)? };
-            moves.entry(row.subscription).or_default().push(moved);
+            let moved = row.moved()?;
+            match tenures.last_mut().filter(|last| last.subscription.id.as_str() == row.id) {
+                Some(last) => last.moves.extend(moved),
+                None => tenures.push(row.tenure(moved.into_iter().collect())?),
+            }
         }
-        let tenure = |row: TenureRow| {
-            let moves = moves.remove(&row.id).unwrap_or_default();
-            row.tenure(moves)
-        };
-        subscriptions.into_iter().map(tenure).collect()
+        Ok(tenures)
     }
 }

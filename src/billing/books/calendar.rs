@@ -47,7 +47,7 @@ impl Calendar {
         &self.time.zone
     }
 
-    /// A call's own period while it is open; else the current one, or the first open one after that.
+    /// A call's own period, or if that takes nothing more, the [`first_open`] one.
     pub(super) fn booking(&mut self, at: Timestamp) -> Booking {
         match self.last {
             Some(Booked { begins, ends, booking }) if begins <= at && at < ends => booking,
@@ -62,10 +62,7 @@ impl Calendar {
     }
 
     fn booking_of(&self, service_period: Period) -> Booking {
-        let mut period = service_period;
-        if self.closed.contains(&period) {
-            period = period.next().max(Period::of(self.time.now, &self.time.zone));
-        }
-        Booking { period: first_open(&self.closed, period), service_period }
+        let current = Period::of(self.time.now, &self.time.zone);
+        Booking { period: first_open(&self.closed, service_period, current), service_period }
     }
 }

@@ -102,7 +102,7 @@ async fn register(
     Ok(())
 }
 
-/// Keeps every plan version of a snapshot in effect that has come into force since, and gives those that are kept as
+/// Keeps every plan version of a snapshot in effect that has come into force since, and logs and gives those that are kept as
 /// others already, or were told to subscriptions as others: they hold back none of the rest.
 ///
 /// # Errors
@@ -122,6 +122,9 @@ pub async fn keep_due(
         changed.extend(keep(&mut transaction, version, now).await?.err());
     }
     transaction.commit().await?;
+    for changed in &changed {
+        tracing::error!(%changed, "a plan version came into force, and is not what it is on another node");
+    }
     Ok(changed)
 }
 

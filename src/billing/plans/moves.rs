@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::keep::next_after;
+use super::keep::{Changed, keep_due, next_after};
 use crate::domain::action::Action;
 use crate::domain::audit::{Actor, Change, Subject};
 use crate::domain::id::{NodeId, PlanName};
@@ -33,7 +33,8 @@ pub fn holding(snapshot: &Snapshot, subscription: &Subscription, now: Timestamp)
 }
 
 /// Writes down which subscriptions moved by `now` to a version of `snapshot`, or stand at the first that came into force since they
-/// were made, and gives how many did that were not written down yet.
+/// were made, and gives how many did that were not written down yet. The versions are kept before that; nobody moves to one that is
+/// another to the books than to `snapshot`.
 ///
 /// # Errors
 /// [`StoreError`]; some may be written down then.
@@ -42,9 +43,13 @@ pub async fn write_down(
     snapshot: &Snapshot,
     (node, now): (&NodeId, Timestamp),
 ) -> Result<usize, StoreError> {
+    let changed = keep_due(store, snapshot, now).await?;
     let mut moved: usize = 0;
     for plan in snapshot.plans.values() {
         for (own, to) in outdated(plan, now.minus(BEHIND)) {
+            if is_among(&changed, (&plan.name, to)) {
+                continue;
+            }
             loop {
                 let some = move_some(store, (&plan.name, own, to), (node, now)).await?;
                 moved = moved.saturating_add(some);
@@ -57,15 +62,21 @@ pub async fn write_down(
     Ok(moved)
 }
 
+fn is_among(changed: &[Changed], (plan, version): (&PlanName, u32)) -> bool {
+    changed.iter().any(|changed| changed.plan.name == *plan && changed.plan.version == version)
+}
+
 /// When there may next be something to write down, if the policies stay as they are.
 #[must_use]
 pub fn next_due(snapshot: &Snapshot, now: Timestamp) -> Option<Timestamp> {
     next_after(snapshot, now.minus(BEHIND)).map(|from| from.plus(BEHIND))
 }
 
-/// What subscriptions may stand at and no longer do at `at`, each with the version that holds for them.
+/// What subscriptions may stand at and no longer do at `at`, each with the version that holds for them. Who stands at one that came into
+/// force behind that stays there.
 fn outdated(plan: &Plan, at: Timestamp) -> Vec<(Option<u32>, u32)> {
-    let numbers = plan.versions.iter().map(|version| Some(version.reference.version));
+    let in_force = plan.versions.iter().filter(|version| version.effective_from <= at);
+    let numbers = in_force.map(|version| Some(version.reference.version));
     let holds = |own: Option<u32>| Some((own, plan.version_for(own, at)?.reference.version));
     std::iter::once(None).chain(numbers).filter_map(holds).filter(|(own, to)| *own != Some(*to)).collect()
 }

@@ -1,6 +1,6 @@
 //! Subscriptions move to another version of their plan only with notice: its prices, its date and what it lets its apps use, or less than
 //! that, are known for as long as it says before it comes into force. When they became known is kept once, by whichever node had them
-//! first.
+//! first; and so is that they stay, as whoever was told that since must be given notice anew.
 
 use std::time::Duration;
 
@@ -43,8 +43,9 @@ fn days(span: &Duration) -> String {
     format!("{} days and {} hours", hours / 24, hours % 24)
 }
 
-/// Notes of every plan version of `snapshot` to which subscriptions move that it is known `now` as it is, and gives the first that comes
-/// too soon for some that there are. Of what is in force already nothing is asked.
+/// Notes of every plan version of `snapshot` that is not kept what is told `now`: that subscriptions move to it, as it is and from its date
+/// on; or, as long as it is not in force, that they stay. Gives the first that comes too soon for some that there were before it was
+/// told: whoever subscribes later knows of it.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -53,28 +54,26 @@ pub(super) async fn give(
     snapshot: &Snapshot,
     (now, occasion): (Timestamp, Occasion),
 ) -> Result<Option<TooSoon>, StoreError> {
-    let mut moving: Vec<(&PlanVersion, Duration)> = snapshot
-        .plans
-        .values()
-        .flat_map(|plan| &plan.versions)
-        .filter_map(|version| match version.existing {
-            Existing::Stay => None,
-            Existing::Move { notice } => Some((version, notice)),
-        })
-        .collect();
-    if moving.is_empty() {
+    if occasion == Occasion::Reload {
+        take_back(transaction, snapshot, now).await?;
+    }
+    let versions = snapshot.plans.values().flat_map(|plan| &plan.versions);
+    let mut told: Vec<&PlanVersion> =
+        versions.filter(|version| version.existing.moves() || version.effective_from > now).collect();
+    if told.is_empty() {
         return Ok(None);
     }
     // Nodes that note several at once wait for each other in one order.
-    moving.sort_by(|(one, _), (other, _)| one.reference.cmp(&other.reference));
+    told.sort_by(|one, other| one.reference.cmp(&other.reference));
     let used = store.subscribed(now).await?;
-    for (version, notice) in moving {
+    for version in told {
         let plan = &version.reference;
-        let is_awaited = used.iter().any(|used| moves(used, plan));
         if transaction.plan_version(plan).await?.is_some() {
             continue;
         }
-        let Some(since) = known_since(transaction, version, (now, occasion)).await? else { continue };
+        let since = known_since(transaction, version, (now, occasion)).await?;
+        let (Some(since), Existing::Move { notice }) = (since, version.existing) else { continue };
+        let is_awaited = used.iter().any(|used| moves(used, plan) && used.first <= since);
         let earliest = since.plus(notice);
         if version.effective_from < earliest && is_awaited {
             let after = version.effective_from.max(since).since(since);
@@ -83,6 +82,25 @@ pub(super) async fn give(
         }
     }
     Ok(None)
+}
+
+/// Notes of what was told of versions that the files no longer have that nobody moves to them.
+async fn take_back(
+    transaction: &mut Transaction,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for plan in transaction.announced_versions().await? {
+        let versions = snapshot.plans.get(&plan.name).map_or(&[][..], |plan| plan.versions.as_slice());
+        if versions.iter().any(|version| version.reference == plan) {
+            continue;
+        }
+        let told = transaction.announcements(&plan).await?;
+        if told.last().and_then(|last| last.terms.as_ref()).is_some_and(|(_, from)| from.is_some()) {
+            transaction.take_back(&plan, told.len(), now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Since when `version` is known as it is: from `now` on, if that is not what was told last. What was changed and is changed back was not
@@ -95,12 +113,17 @@ async fn known_since(
 ) -> Result<Option<Timestamp>, StoreError> {
     for _ in 0..ATTEMPTS {
         let told = transaction.announcements(&version.reference).await?;
-        let found = told.last().filter(|last| is_as_told(version, last));
-        let was_told = |one: &Announcement| one.terms.is_some() && is_as_told(version, one);
+        let found = told.last().filter(|last| is_said(version, last));
+        let was_told = |one: &Announcement| one.terms.is_some() && is_said(version, one);
         let may_be_of_before = occasion == Occasion::Start && version.effective_from > now;
         if found.is_none() && may_be_of_before && told.iter().any(was_told) {
             let (plan, place) = (&version.reference, &version.source);
-            tracing::warn!(%plan, %place, "a plan version was told to subscriptions otherwise since: it will not be kept as it is");
+            tracing::warn!(
+                %plan,
+                %place,
+                "a plan version was told to subscriptions otherwise since: it will not be kept as it is. If these are the files that are to \
+                 hold, change one of them, if only a comment, while the node runs: then it is told anew"
+            );
             return Ok(None);
         }
         let since = found.map_or(now, |found| found.told_at);
@@ -122,13 +145,18 @@ fn is_as_told(version: &PlanVersion, told: &Announcement) -> bool {
     has_terms && allowed.as_ref().is_none_or(|told| Allowed::by(version).is_no_less_than(told))
 }
 
-/// Whether `version` may be kept as it is: subscriptions move to none that was told otherwise since.
+/// Whether `version` may be kept as it is: nothing else was told of it since.
 pub(super) async fn stands(transaction: &mut Transaction, version: &PlanVersion) -> Result<bool, StoreError> {
-    if !version.existing.moves() {
-        return Ok(true);
-    }
     let told = transaction.announcements(&version.reference).await?;
-    Ok(told.last().is_none_or(|last| is_as_told(version, last)))
+    Ok(told.last().is_none_or(|last| last.terms.is_none() || is_said(version, last)))
+}
+
+/// Whether `version` says what was told: that subscriptions move to it as it is, or that they stay, whatever its prices are then.
+fn is_said(version: &PlanVersion, told: &Announcement) -> bool {
+    match version.existing {
+        Existing::Move { .. } => is_as_told(version, told),
+        Existing::Stay => told.terms.as_ref().is_some_and(|(_, from)| from.is_none()),
+    }
 }
 
 /// Whether subscriptions stand at a version before that one.

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::close::StatementError;
 use crate::domain::charge::{ChargeKind, LineKey};
-use crate::domain::id::{AppId, PlanName, ProductName};
+use crate::domain::id::{AppId, PlanName, ProductName, SubscriptionId};
 use crate::domain::money::{Amount, Currency, MoneyError};
 use crate::domain::period_charge::PeriodCharge;
 use crate::domain::recurring::{Monthly, Tenure};
@@ -53,19 +53,25 @@ pub(super) async fn due(
     if begins(&plans).is_none() {
         return Ok(Vec::new());
     }
-    let mut due = Vec::new();
-    if let Some(before) = cut_short(transaction, (period, zone)).await? {
-        let charged = transaction.charged_for(before).await?;
-        let tenures = transaction.tenures((before.start(zone), before.end(zone)), app).await?;
-        let mut all = transaction.line_totals(before, app).await?;
-        all.extend_from_slice(lines);
-        // All minimums of the month share its fees and what they lacked then: who was charged before leaves to others what is left.
-        due = accrue(&Month::new((period, before), zone), &tenures, &plans, &all)?;
-        due.retain(|charge| !charged.contains(&charge.subscription));
-    }
+    let mut due = late(transaction, (period, zone), app, (&plans, lines)).await?;
     let tenures = transaction.tenures((period.start(zone), period.end(zone)), app).await?;
-    due.extend(accrue(&Month::new((period, period), zone), &tenures, &plans, lines)?);
+    due.extend(accrue(&Month::new((period, period), zone), &tenures, &plans, (lines, &BTreeSet::new()))?);
     Ok(due)
+}
+
+/// What is due with a period for the month before, if that was closed before its end.
+async fn late(
+    transaction: &mut Transaction,
+    (period, zone): (Period, &Zone),
+    app: Option<&AppId>,
+    (plans, lines): (&Plans, &[StatementLine]),
+) -> Result<Vec<PeriodCharge>, StatementError> {
+    let Some(before) = cut_short(transaction, (period, zone)).await? else { return Ok(Vec::new()) };
+    let charged = transaction.charged_for(before, app).await?;
+    let tenures = transaction.tenures((before.start(zone), before.end(zone)), app).await?;
+    let mut all = transaction.line_totals(before, app).await?;
+    all.extend_from_slice(lines);
+    Ok(accrue(&Month::new((period, before), zone), &tenures, plans, (&all, &charged))?)
 }
 
 /// The first open period before `period` of which something is due.
@@ -82,10 +88,13 @@ pub(super) async fn open_before(
     let tenures = transaction.tenures((begins, period.start(zone)), None).await?;
     let first = tenures.iter().map(|tenure| tenure.subscription.from.max(begins)).min();
     let mut month = first.map_or(period, |first| Period::of(first, zone));
+    let uncharged = BTreeSet::new();
     while month < period {
-        let is_open = !closed.contains(&month);
-        if is_open && !accrue(&Month::new((month, month), zone), &tenures, &plans, &[])?.is_empty() {
-            return Ok(Some(month));
+        if !closed.contains(&month) {
+            let own = accrue(&Month::new((month, month), zone), &tenures, &plans, (&[], &uncharged))?;
+            if !own.is_empty() || !late(transaction, (month, zone), None, (&plans, &[])).await?.is_empty() {
+                return Ok(Some(month));
+            }
         }
         month = month.next();
     }
@@ -111,13 +120,15 @@ async fn cut_short(
     Ok(closed_at.is_some_and(|closed_at| closed_at < before.end(zone)).then_some(before))
 }
 
-/// What is due for a month of `tenures`, which are in order, beside `lines`.
+/// What is due for a month of `tenures`, which are in order, beside `lines`, and of subscriptions that were not charged for it. All
+/// minimums of the month share its fees, and what they lacked as some were charged: these leave to others what is left.
 fn accrue(
     month: &Month,
     tenures: &[Tenure],
     plans: &Plans,
-    lines: &[StatementLine],
+    (lines, charged): (&[StatementLine], &BTreeSet<SubscriptionId>),
 ) -> Result<Vec<PeriodCharge>, MoneyError> {
+    let is_due = |charge: &PeriodCharge| !charged.contains(&charge.subscription);
     let (mut fees, mut minimums) = (Vec::new(), Vec::new());
     for tenure in tenures {
         let versions = plans.get(&tenure.subscription.plan).map_or(&[][..], Vec::as_slice);
@@ -135,10 +146,9 @@ fn accrue(
             }
         }
     }
+    fees.retain(is_due);
     let mut counted = HashMap::new();
-    // Monthly fees that were charged are among those that are due again.
-    let recorded = lines.iter().filter(|line| line.key.kind != ChargeKind::MonthlyFee);
-    let recorded = recorded.map(|line| (&line.key, line.amount));
+    let recorded = lines.iter().map(|line| (&line.key, line.amount));
     for (key, amount) in recorded.chain(fees.iter().map(|fee: &PeriodCharge| (&fee.line, fee.amount))) {
         if key.kind.is_fee() && key.service_period == month.service_period {
             let sum = counted.entry(family(key)).or_insert(0_i64);
@@ -157,7 +167,7 @@ fn accrue(
     }
     let mut all = fees;
     all.append(&mut minimums);
-    all.retain(|charge| charge.amount.minor > 0);
+    all.retain(|charge| charge.amount.minor > 0 && is_due(charge));
     Ok(all)
 }
 

@@ -1,6 +1,7 @@
 //! What balances have paid of statements. Fees are paid in the order of the periods on whose statements they stand, and within one in that
 //! of apps: so what is paid is told once, on one statement, and what comes in later pays the oldest that is left. If less of those on
-//! closed statements is paid than was when the last one was closed, as a deposit was corrected, the next statement tells it.
+//! closed statements is paid than was when the last one was closed, as a deposit was corrected, the next statement tells it; also one on
+//! which nothing more stands on that balance.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +24,9 @@ pub(super) async fn tell_paid(
     statements: &mut [Statement],
     (period, app): (Period, Option<&AppId>),
 ) -> Result<BTreeMap<BalanceId, i64>, StatementError> {
-    let FromBalances { paid, settled } = from_balances(&transaction.billed(period, app).await?)?;
+    let mut billed = transaction.billed(period, app).await?;
+    billed.extend(on_statements(transaction.fallen(period, app).await?, statements));
+    let FromBalances { paid, settled } = from_balances(&billed)?;
     for statement in statements {
         let payer = (statement.app.clone(), statement.partner.clone(), statement.currency);
         let from_balance =
@@ -33,6 +36,13 @@ pub(super) async fn tell_paid(
         statement.paid = Some(Paid { from_balance, left });
     }
     Ok(settled)
+}
+
+/// Those that are told on one of the statements. The others are on a later one.
+fn on_statements(mut fallen: Vec<Billed>, statements: &[Statement]) -> Vec<Billed> {
+    let payers: BTreeSet<_> = statements.iter().map(|one| (&one.app, &one.partner, one.currency)).collect();
+    fallen.retain(|one| payers.contains(&(&one.app, &one.partner, one.currency)));
+    fallen
 }
 
 /// What balances have paid, in minor units.

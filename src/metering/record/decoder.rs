@@ -7,8 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    COUNTED, DISCLOSING, IDEMPOTENT, PLAIN, RecordError, WireCall, WireContext, WireDetails,
-    WireEvidence,
+    COUNTED, DISCLOSING, IDEMPOTENT, PLAIN, RecordError, WireCall, WireContext, WireDetails, WireEvidence,
 };
 use crate::domain::id::{
     AppId, CategoryName, GrantId, MerchantId, NodeId, PartnerId, PartyName, PlanName, ProductName, RouteName,

@@ -78,6 +78,10 @@ impl One<'_, '_, '_> {
             None => Some(None),
             Some(text) => duration(self.compiling, self.document, &at_span, text).map(Some),
         };
+        if settles_within.flatten().is_some_and(|span| span.subsec_nanos() > 0) {
+            let message = "how long a sale may wait is kept in whole seconds".to_owned();
+            self.wrong("settles_within", message, Some("write it like 45d".to_owned()));
+        }
         if entry.settles_within.is_some() && earned == Earned::OnSale {
             let message = "what is earned with the sale waits for no settlement".to_owned();
             self.wrong("settles_within", message, Some("add earned: on-settlement".to_owned()));

@@ -8,7 +8,7 @@ use tollgate::domain::time::Timestamp;
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::drain::{Drained, UsageSink};
 
-use super::world::World;
+use super::world::{World, text};
 
 #[tokio::test]
 async fn empty_books_balance() {
@@ -36,6 +36,27 @@ async fn a_period_that_runs_is_closed_only_on_demand_and_only_once() {
     let future = json!({"period": "2026-12", "early": true});
     let future = world.post("/admin/statements", &future).await.expect(409);
     assert!(future["detail"].as_str().unwrap().contains("begins at 2026-11-30T16:00:00Z"), "{future}");
+}
+
+/// The version came into force, and no call has come since by which the books would have heard of it.
+#[tokio::test]
+async fn a_period_without_calls_is_charged_by_the_versions_that_came_into_force() {
+    let world = World::with_policies(|policies| {
+        let file = policies.join("plans/supplier.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let monthly = text.replacen("    currency: CNY\n", "    currency: CNY\n    monthly_fee: 30.00\n", 1);
+        assert_ne!(text, monthly);
+        std::fs::write(&file, monthly).unwrap();
+    })
+    .await;
+    let app = text(&world.app().await, "id");
+    let subscription = json!({"app": app, "product": "supply", "plan": "supplier"});
+    world.post("/admin/subscriptions", &subscription).await.expect(201);
+    world.clock.advance(std::time::Duration::from_secs(8 * 24 * 3600));
+    let closed = world.post("/admin/statements", &json!({"period": "2026-11"})).await.expect(200);
+    // Seven days of thirty, from the 24th on.
+    let line = &closed["items"][0]["lines"][0];
+    assert_eq!((&line["kind"], &line["amount"]), (&json!("monthly_fee"), &json!("7.00")), "{closed}");
 }
 
 /// Books with exceptions of these numbers of a usage record; nothing is said of what they were worth.

@@ -31,6 +31,7 @@ on_both_stores!(
     a_deposit_is_corrected_and_what_was_spent_of_it_is_owed_again,
     statements_tell_what_balances_paid_and_what_is_left_to_pay,
     what_a_closed_statement_told_and_is_not_paid_any_more_the_next_one_tells,
+    what_a_balance_that_ended_paid_no_more_the_next_statement_tells,
 );
 
 fn id() -> BalanceId {
@@ -249,6 +250,8 @@ async fn statements_tell_what_balances_paid_and_what_is_left_to_pay(place: Place
     let later = |record: UsageRecord| UsageRecord { at: december, ..record };
     record_at(&store, december, 3, &[later(usage(3, 6, None)), later(second(4, 5))]).await;
     assert_eq!(told(&store, "2026-12").await, of((4, 0), (1, 2)));
+    let alone = show(&store, period("2026-12"), Some(&app("app_2"))).await.unwrap();
+    assert_eq!(alone[0].paid.unwrap().left.minor, 2, "of an app alone it is the same");
     assert_eq!(told(&store, "2026-11").await, of((10, 0), (2, 3)), "a closed statement stays");
     let csv = to_csv(&show(&store, period("2026-12"), None).await.unwrap()).unwrap();
     let sum: i64 = csv::Reader::from_reader(csv.as_bytes())
@@ -316,5 +319,31 @@ async fn what_a_closed_statement_told_and_is_not_paid_any_more_the_next_one_tell
     none(&check(&store).await.unwrap().findings);
     place.tamper("update balance_settled set minor = 3 where period = '2026-12'").await;
     found(&check(&store).await.unwrap().findings, "2026-12: the statement of app_1");
+    store.close().await;
+}
+
+async fn what_a_balance_that_ended_paid_no_more_the_next_statement_tells(place: Place) {
+    let store = open(&place).await;
+    of_app(&store, BalanceKind::Prepaid).await;
+    pay_in(&store, "transfer 1", 100).await.unwrap();
+    record(&store, 1, &[usage(1, 12, None)]).await;
+    let (december, january) = (at("2026-12-02T00:00:00Z"), at("2027-01-02T00:00:00Z"));
+    close(&store, period("2026-11"), (&zone(), december), CloseEarly::Refused).await.unwrap();
+    correct(&store, "transfer 1", "bounced", 4).await.unwrap();
+    changed(&store, Change::End, "postpaid from now on").await.unwrap();
+    assert!(told(&store, "2026-12").await.is_empty(), "there is no statement");
+    let of = |paid: i64, left: i64| vec![("app_1".to_owned(), paid, left)];
+    record_at(&store, december, 2, &[UsageRecord { at: december, ..usage(2, 7, None) }]).await;
+    assert_eq!(
+        told(&store, "2026-12").await,
+        of(-6, 11),
+        "its fees are owed, and what is of November's again"
+    );
+    let alone = show(&store, period("2026-12"), Some(&app("app_1"))).await.unwrap();
+    assert_eq!(alone[0].paid.unwrap().left.minor, 11, "of the app alone it is the same");
+    close(&store, period("2026-12"), (&zone(), january), CloseEarly::Refused).await.unwrap();
+    record_at(&store, january, 3, &[UsageRecord { at: january, ..usage(3, 9, None) }]).await;
+    assert_eq!(told(&store, "2027-01").await, of(0, 7), "it was told once");
+    none(&check(&store).await.unwrap().findings);
     store.close().await;
 }

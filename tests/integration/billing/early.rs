@@ -1,18 +1,20 @@
 //! What subscriptions cost by the month is charged as a month is closed before its end: of what comes then, with the next month.
 
-use tollgate::billing::statement::{CloseEarly, close, show};
+use tollgate::billing::statement::{CloseEarly, StatementError, close, foresee, show};
 use tollgate::domain::usage::UsageRecord;
 use tollgate::store::Store;
 
 use super::on_both_stores;
 use super::recurring::{ALWAYS, close_at, keep, line, lines, monthly, subscribe, with, with_app};
-use super::seed::{at, period, plan, record, record_at, usage, zone};
+use super::seed::{app, at, period, plan, record, record_at, usage, zone};
 use crate::support::stores::Place;
 
 on_both_stores! {
     who_comes_after_an_early_close_is_charged_with_the_next_month,
     a_minimum_is_due_beside_one_that_was_charged_before,
     fees_after_an_early_close_fill_what_was_not_charged_yet,
+    a_monthly_fee_counts_as_it_was_charged,
+    what_an_early_close_left_is_charged_before_later_months_are_closed,
 }
 
 async fn who_comes_after_an_early_close_is_charged_with_the_next_month(place: Place) {
@@ -64,6 +66,10 @@ async fn closed_early(place: &Place) -> Store {
 
 /// The lines of December, whose own minimum is 500.00.
 async fn december(store: &Store) -> Vec<(String, u64, String)> {
+    let (month, platform) = (period("2026-12"), zone());
+    let all = foresee(store, (month, &platform), None).await.unwrap();
+    let alone = foresee(store, (month, &platform), Some(&app("app_1"))).await.unwrap();
+    assert_eq!(alone, all, "of the app alone it is the same");
     let mut lines = lines(&close_at(store, "2026-12", "2027-01-02T00:00:00Z").await);
     let own = lines.iter().position(|one| *one == line("minimum standard@1", 31, "500.00"));
     lines.remove(own.unwrap());
@@ -83,5 +89,47 @@ async fn fees_after_an_early_close_fill_what_was_not_charged_yet(place: Place) {
         december(&store).await,
         [line("service_fee standard@1", 150, "150.00"), line("minimum standard@1", 10, "16.67")]
     );
+    store.close().await;
+}
+
+/// It was charged for days behind its end, too, and minimums of others have all of it.
+async fn a_monthly_fee_counts_as_it_was_charged(place: Place) {
+    let store = with_app(&place).await;
+    keep(&store, &plan("standard", 1), &with(monthly(9_900), None), ALWAYS).await;
+    keep(&store, &plan("standard", 2), &with(None, monthly(50_000)), ALWAYS).await;
+    subscribe(&place, ("sub_a", "storefront", "standard"), ("2026-10-31T16:00:00Z", None)).await;
+    close(&store, period("2026-11"), (&zone(), at("2026-11-15T08:00:00Z")), CloseEarly::Allowed)
+        .await
+        .unwrap();
+    let statement = show(&store, period("2026-11"), None).await.unwrap();
+    assert_eq!(lines(&statement), [line("monthly_fee standard@1", 30, "99.00")]);
+    let cut = "2026-11-24T16:00:00Z";
+    place.tamper(&format!("update subscription set ends_at = {}", at(cut).as_micros())).await;
+    subscribe(&place, ("sub_b", "storefront", "standard"), (cut, None)).await;
+    place.tamper("update subscription set plan_version = 2 where id = 'sub_b'").await;
+    // Six days come to 100.00.
+    assert_eq!(
+        lines(&close_at(&store, "2026-12", "2027-01-02T00:00:00Z").await),
+        [line("minimum standard@2", 31, "500.00"), line("minimum standard@2", 6, "1.00")]
+    );
+    store.close().await;
+}
+
+async fn what_an_early_close_left_is_charged_before_later_months_are_closed(place: Place) {
+    let store = with_app(&place).await;
+    keep(&store, &plan("standard", 1), &with(monthly(9_900), None), ALWAYS).await;
+    close(&store, period("2026-11"), (&zone(), at("2026-11-15T08:00:00Z")), CloseEarly::Allowed)
+        .await
+        .unwrap();
+    // It begins and ends within the rest of the month: nothing is due for December itself.
+    let rest = ("2026-11-24T16:00:00Z", Some("2026-11-30T16:00:00Z"));
+    subscribe(&place, ("sub_1", "storefront", "standard"), rest).await;
+    let now = at("2027-02-02T00:00:00Z");
+    let refused = close(&store, period("2027-01"), (&zone(), now), CloseEarly::Refused).await;
+    let Err(StatementError::EarlierOpen(_, earlier)) = refused else { panic!("{refused:?}") };
+    assert_eq!(earlier, period("2026-12"));
+    let closed = close_at(&store, "2026-12", "2027-02-02T00:00:00Z").await;
+    assert_eq!(lines(&closed), [line("monthly_fee standard@1", 6, "19.80")]);
+    close_at(&store, "2027-01", "2027-02-02T00:00:00Z").await;
     store.close().await;
 }

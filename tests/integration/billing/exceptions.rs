@@ -31,6 +31,7 @@ on_both_stores! {
     without_a_share_a_refund_before_its_sale_waits_once_and_asks_nobody,
     a_sale_for_which_very_many_refunds_wait_is_rated,
     an_exception_is_waived_with_who_and_why,
+    whoever_decides_is_told_whether_the_share_of_a_sale_changed,
     what_became_of_a_call_is_found_from_the_call,
     a_plan_that_comes_later_rates_what_waited_for_it,
     a_refund_before_its_sale_is_rated_when_that_comes,
@@ -189,6 +190,27 @@ async fn of_a_refund_that_is_counted_in_part_the_rest_is_waived(place: Place) {
     assert!(matches!(again, Err(BillingError::Unrated(Unrated::Exceeds { .. }))), "{again:?}");
     decide(&store, &id(3), Decision::Waive).await.unwrap();
     assert_eq!(total(&store).await, "2.53");
+    store.close().await;
+}
+
+async fn whoever_decides_is_told_whether_the_share_of_a_sale_changed(place: Place) {
+    let store = opened(&place).await;
+    record(&store, 1, &[usage(1, 1, Some(sale("o-1", 10_000)))]).await;
+    record(&store, 2, &[unreadable(2), unreadable(3), unreadable(4), unreadable(5)]).await;
+    let refunded = || by(1, refund_named("r-1", "o-1", 4_000));
+    for (number, decision, changes_share) in [
+        (2, refunded(), Some(true)),
+        // That refund once more.
+        (3, refunded(), Some(false)),
+        (4, by(1, sale("o-4", 10_000)), None),
+        (5, Decision::Waive, None),
+    ] {
+        let resolved = decide(&store, &id(number), decision).await.unwrap();
+        assert_eq!(resolved.changes_share, changes_share, "{number}");
+    }
+    let again = decide(&store, &id(2), refunded()).await.unwrap();
+    assert_eq!((again.was_resolved, again.changes_share), (true, None));
+    assert_eq!(total(&store).await, "4.04");
     store.close().await;
 }
 

@@ -21,6 +21,7 @@ on_both_stores! {
     exports_say_the_same_and_carry_no_formula,
     a_final_statement_is_its_kept_bytes_whatever_happens_to_its_lines,
     periods_are_closed_in_order_and_not_before_they_begin,
+    what_comes_late_of_a_month_that_nobody_closed_is_on_the_next_statement,
 }
 
 const OCTOBER: &str = "2026-10-20T08:00:00Z";
@@ -185,6 +186,22 @@ async fn periods_are_closed_in_order_and_not_before_they_begin(place: Place) {
     assert_eq!(skipping.to_string(), "period 2026-10 is open; it is closed before 2026-11");
     close("2026-10").await.unwrap();
     close("2026-11").await.unwrap();
+    store.close().await;
+}
+
+/// Nothing had been used in it, so the month behind it was closed without it; and told what balances had paid so far.
+async fn what_comes_late_of_a_month_that_nobody_closed_is_on_the_next_statement(place: Place) {
+    let store = opened(&place, "0.01", 0).await;
+    record_at(&store, november(), 1, &[usage(1, 5, None)]).await;
+    let december = at("2026-12-02T00:00:00Z");
+    closed(&store, "2026-11", december).await;
+    record_at(&store, december, 2, &[in_october(2, 5)]).await;
+    assert!(show(&store, period("2026-10"), None).await.unwrap().is_empty());
+    let statement = &show(&store, period("2026-12"), None).await.unwrap()[0];
+    let [adjustment] = statement.lines.as_slice() else { panic!("{:#?}", statement.lines) };
+    assert_eq!(adjustment.key.service_period, period("2026-10"));
+    assert_eq!(statement.totals.adjustments.to_string(), "0.05");
+    none(&check(&store).await.unwrap().findings);
     store.close().await;
 }
 

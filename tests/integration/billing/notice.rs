@@ -1,5 +1,7 @@
 //! Subscriptions move to another version of their plan with notice, and stay without; what they stand at stays in the policies.
 
+use std::time::Duration;
+
 use tollgate::billing::plans::moves::write_down;
 use tollgate::billing::plans::{Occasion, PlanError, admit, keep_due};
 use tollgate::domain::time::Timestamp;
@@ -17,11 +19,15 @@ on_both_stores! {
     a_price_or_a_date_that_changes_is_told_anew,
     a_limit_or_a_quota_that_is_cut_is_told_anew,
     a_node_that_starts_with_files_of_before_gets_not_round_the_notice,
+    who_was_told_meanwhile_that_subscriptions_stay_gets_notice_anew,
+    files_of_before_by_which_subscriptions_stay_are_not_kept,
+    who_subscribes_to_what_was_told_before_holds_up_nothing,
     what_nodes_announce_at_once_is_told_in_turn,
     what_an_older_program_noted_is_of_what_is_seen_next,
     a_version_in_force_does_not_have_them_move_later,
     of_what_an_older_program_kept_the_file_says_once_who_moved,
     nodes_that_look_at_once_write_each_move_down_once,
+    who_stands_at_a_version_that_has_just_come_into_force_stays_there,
     a_version_at_which_subscriptions_stand_stays_in_the_policies,
 }
 
@@ -168,6 +174,8 @@ async fn a_node_that_starts_with_files_of_before_gets_not_round_the_notice(place
     let changed = keep_due(&store, &first, due).await.unwrap();
     let changed: Vec<String> = changed.iter().map(|changed| changed.plan.to_string()).collect();
     assert_eq!(changed, ["standard@2"]);
+    // So nobody has moved to it.
+    assert_eq!(write_down(&store, &first, (&node("node-1"), due)).await.unwrap(), 0);
     let refused = admit(&store, &first, (due, Occasion::Start), &[]).await;
     assert_eq!(earliest(refused), at("2027-01-25T00:00:00Z"));
     // What nobody has told before is told by a start, too.
@@ -175,6 +183,62 @@ async fn a_node_that_starts_with_files_of_before_gets_not_round_the_notice(place
     admit(&store, &dearest, (later, Occasion::Start), &[]).await.unwrap();
     admit(&store, &dearer, (later, Occasion::Start), &[]).await.unwrap();
     assert_eq!(keep_due(&store, &dearest, at("2027-01-13T00:00:00Z")).await.unwrap(), []);
+    store.close().await;
+}
+
+/// By the files, or by the files' not having the version any more.
+async fn who_was_told_meanwhile_that_subscriptions_stay_gets_notice_anew(place: Place) {
+    let store = subscribed(&place, 1).await;
+    let moves = with_next("2027-01-20", MOVES);
+    let mut told = at("2026-11-24T08:00:00Z");
+    for meanwhile in [with_next("2027-01-20", "existing: stay"), shipped()] {
+        admitted(&store, &moves, told).await.unwrap();
+        for _ in 0..2 {
+            admitted(&store, &meanwhile, told).await.unwrap();
+        }
+        told = told.plus(Duration::from_secs(14 * 24 * 3600));
+    }
+    let refused = admitted(&store, &moves, at("2026-12-25T00:00:00Z")).await;
+    assert_eq!(earliest(refused), at("2027-01-24T00:00:00Z"));
+    let parts = "select cast(part as text) || case when effective_from is null then ' stays' else ' moves' end \
+                 from plan_announcement order by part";
+    assert_eq!(place.texts(parts).await, ["1 moves", "2 stays", "3 moves", "4 stays"]);
+    store.close().await;
+}
+
+async fn files_of_before_by_which_subscriptions_stay_are_not_kept(place: Place) {
+    let store = subscribed(&place, 1).await;
+    let (told, later) = (at("2026-11-24T08:00:00Z"), at("2026-12-10T00:00:00Z"));
+    let (stays, moves) = (with_next("2026-12-25", "existing: stay"), at_price("2027-01-10", MOVES, "0.02"));
+    admitted(&store, &stays, told).await.unwrap();
+    admitted(&store, &moves, later).await.unwrap();
+    admit(&store, &stays, (later, Occasion::Start), &[]).await.unwrap();
+    let changed = keep_due(&store, &stays, at("2026-12-26T00:00:00Z")).await.unwrap();
+    assert_eq!(changed.len(), 1, "{changed:?}");
+    // Nor did it take anything back.
+    admitted(&store, &moves, at("2027-01-09T00:00:00Z")).await.unwrap();
+    assert_eq!(keep_due(&store, &moves, at("2027-01-10T00:00:00Z")).await.unwrap(), []);
+    store.close().await;
+}
+
+async fn who_subscribes_to_what_was_told_before_holds_up_nothing(place: Place) {
+    let store = subscribed(&place, 1).await;
+    place.tamper("update subscription set ends_at = 1").await;
+    let next = with_next("2026-11-30", MOVES);
+    admitted(&store, &next, at("2026-11-24T08:00:00Z")).await.unwrap();
+    let (from, now) = (at("2026-11-25T00:00:00Z").as_micros(), at("2026-11-26T00:00:00Z"));
+    place
+        .tamper(&format!(
+            "insert into subscription (id, app, product, plan, plan_version, starts_at) \
+             values ('sub_2', 'app_1', 'storefront', 'standard', 1, {from})"
+        ))
+        .await;
+    for occasion in [Occasion::Reload, Occasion::Start] {
+        admit(&store, &next, (now, occasion), &[]).await.unwrap();
+    }
+    // Another price is told to it as to all others.
+    let dearer = at_price("2026-11-30", MOVES, "0.02");
+    assert_eq!(earliest(admitted(&store, &dearer, now).await), at("2026-12-26T00:00:00Z"));
     store.close().await;
 }
 
@@ -269,6 +333,18 @@ async fn nodes_that_look_at_once_write_each_move_down_once(place: Place) {
     let versions = "select cast(plan_version as text) || ' ' || cast(count(*) as text) from subscription \
                     group by plan_version order by plan_version";
     assert_eq!(place.texts(versions).await, ["1 1", "2 249"]);
+    store.close().await;
+}
+
+/// By another node's clock, which may be behind, it is not in force yet.
+async fn who_stands_at_a_version_that_has_just_come_into_force_stays_there(place: Place) {
+    let store = subscribed(&place, 2).await;
+    let (policies, node) = (with_next("2026-12-25", "existing: stay"), node("node-1"));
+    for now in ["2026-12-24T23:59:59Z", "2026-12-25T00:00:30Z", "2026-12-25T00:05:00Z"] {
+        assert_eq!(write_down(&store, &policies, (&node, at(now))).await.unwrap(), 0, "{now}");
+    }
+    let stands_at = "select cast(plan_version as text) from subscription";
+    assert_eq!(place.texts(stands_at).await, ["2"]);
     store.close().await;
 }
 

@@ -57,6 +57,13 @@ fn what_is_wrong_with_tiers_is_told_at_its_place() {
     check_share("volume: []", "this list must not be empty", None);
 }
 
+/// It would be kept as another, and the files be refused as they are.
+#[test]
+fn a_settlement_is_awaited_for_whole_seconds() {
+    let within = "percent: 2.5\n      earned: on-settlement\n      settles_within: 1500ms";
+    check_share(within, "in whole seconds", Some("write it like 45d"));
+}
+
 #[test]
 fn bands_are_owed_and_given_among_those_who_are_the_same_for_all_sales() {
     let fine = "      volume: [{percent: 2}]\n      paid_by: partner\n      split: {platform: 7, partner: 3, carrier: 0}\n";

@@ -10,11 +10,13 @@ use tollgate::store::{Store, StoreError};
 
 use super::contract;
 use super::seed::START;
+use crate::billing::seed::{november, plan, record, register, tariff, usage};
 
 contract! {
     windows_that_begin_together_and_end_apart_are_two,
     what_a_run_has_leased_and_not_used_comes_back_in_a_later_one,
     what_a_run_of_the_same_place_has_leased_comes_back_at_once,
+    calls_of_a_version_without_the_quota_have_used_nothing_of_it,
 }
 
 /// Of 20 calls, and so many days.
@@ -77,4 +79,25 @@ async fn what_a_run_of_the_same_place_has_leased_comes_back_at_once(store: Store
     assert_eq!(lease(&store, &run(5), &windows, 20).await, [20, 20]);
     begin(&store, &run(5), START).await.unwrap();
     assert_eq!(lease(&store, &run(5), &windows, 20).await, [20, 20]);
+}
+
+async fn calls_of_a_version_without_the_quota_have_used_nothing_of_it(store: Store) {
+    let from = november().minus(Duration::from_secs(3_600));
+    let windows = [QuotaWindow { from, until: from.plus(Duration::from_secs(86_400)), ..window(1) }];
+    let run = |since| Run { node: "node-1".parse().unwrap(), since };
+    assert_eq!(lease(&store, &run(0), &windows, 12).await, [12]);
+    for version in [1, 2] {
+        register(&store, &plan("standard", version), &tariff("0.01", 0, "2.5")).await;
+    }
+    let mut records = Vec::new();
+    for (number, version) in [(1, 1), (2, 1), (3, 2), (4, 1), (5, 2)] {
+        let mut record = usage(number, 3, None);
+        record.subscribed.as_mut().unwrap().1 = plan("standard", version);
+        records.push(record);
+    }
+    record(&store, 1, &records).await;
+    let left = earlier(&store, &run(5), november()).await.unwrap();
+    settle(&store, &run(5), &left[0], |version| version == 2).await.unwrap();
+    // Two of the twelve were used, and ten came back.
+    assert_eq!(lease(&store, &run(5), &windows, 20).await, [18]);
 }

@@ -22,6 +22,7 @@ mod contract_quota;
 mod contract_refresh;
 mod contract_second_factor;
 mod contract_signature_key;
+mod contract_tenure;
 mod contract_tokens;
 mod opening;
 mod seed;
