@@ -37,6 +37,7 @@ mod personal_data_read;
 mod plan;
 mod policy;
 mod problem;
+mod rated;
 mod reach;
 mod redirect_uri;
 mod rotation;

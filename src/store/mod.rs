@@ -94,6 +94,7 @@ pub mod trial_balance;
 pub mod usage;
 pub mod usage_batch;
 pub mod usage_exception;
+pub mod usage_posting;
 mod usage_transaction;
 pub mod waiting_posting;
 pub mod waiting_transaction;

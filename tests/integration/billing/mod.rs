@@ -43,6 +43,7 @@ mod split;
 mod tampered;
 mod tariffs;
 mod tiers;
+mod usage_postings;
 mod walked;
 
 /// Declares each test once for each store. A test takes the place of a fresh one.
