@@ -8,7 +8,9 @@
 mod administrator;
 mod answer;
 mod app;
+mod app_balance;
 mod app_fields;
+mod app_quota;
 mod app_secret;
 mod audit;
 mod balance;

@@ -5,6 +5,7 @@ mod balance_changes;
 mod balance_leases;
 mod balances;
 mod books;
+mod borne;
 mod cancelled;
 mod clocks;
 mod crash;
