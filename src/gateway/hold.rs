@@ -25,7 +25,7 @@ use crate::policy::journal_terms::Unwritable;
 /// Room in the journal that a call is promised before the upstream sees it, in bytes: more than nearly any record has.
 const RECORD_ROOM: usize = 2048;
 /// Units that a call is promised: how many more it uses is known once it is answered.
-const UNITS: u64 = 1;
+pub const UNITS: u64 = 1;
 /// For how long a call waits for units that its node has to lease.
 const PATIENCE: Duration = Duration::from_millis(200);
 
