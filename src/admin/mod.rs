@@ -8,7 +8,9 @@
 mod administrator;
 mod answer;
 mod app;
+mod app_balance;
 mod app_fields;
+mod app_quota;
 mod app_secret;
 mod audit;
 mod balance;
@@ -38,6 +40,7 @@ mod personal_data_read;
 mod plan;
 mod policy;
 mod problem;
+mod rated;
 mod reach;
 mod redirect_uri;
 mod rotation;

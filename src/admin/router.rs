@@ -10,10 +10,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    answer, app, app_secret, audit, balance, balance_change, client_certificate, credential, doubted_calls,
-    exceptions, grant, health, introspection, key, key_inspection, ledger, linked_account, manual_posting,
-    merchant, named_token, partner, personal_data_read, plan, policy, sale, session, signature_key,
-    signing_key, standing, statement, subscription, switch, token, usage, waiting_posting,
+    answer, app, app_balance, app_quota, app_secret, audit, balance, balance_change, client_certificate,
+    credential, doubted_calls, exceptions, grant, health, introspection, key, key_inspection, ledger,
+    linked_account, manual_posting, merchant, named_token, partner, personal_data_read, plan, policy, sale,
+    session, signature_key, signing_key, standing, statement, subscription, switch, token, usage,
+    waiting_posting,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
 use crate::domain::identity::{App, Merchant, Partner};
@@ -67,6 +68,8 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/apps/{id}/resume", post(standing::resume::<App>))
         .route("/apps/{id}/secrets", get(app_secret::list).post(app_secret::create))
         .route("/apps/{id}/secrets/{secret}/revoke", post(app_secret::revoke))
+        .route("/apps/{id}/balances", get(app_balance::list))
+        .route("/apps/{id}/quotas", get(app_quota::list))
         .route("/apps/{id}/introspection", get(introspection::get).post(introspection::set))
         .route("/apps/{id}/personal-data-reads", get(personal_data_read::of_app))
         .route(

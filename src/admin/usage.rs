@@ -9,9 +9,9 @@ use super::answer::{Answer, ok};
 use super::exceptions::resolved;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
+use super::rated::{charges, postings};
 use super::state::AdminState;
 use crate::billing::books::exceptions::transaction_to_json;
-use crate::billing::statement::export::charge_to_json;
 use crate::domain::id::AppId;
 use crate::domain::time::{Period, Timestamp};
 use crate::store::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
@@ -54,13 +54,13 @@ fn limit(parameters: &mut Parameters) -> u32 {
     limit.clamp(1, MAX_PAGE_SIZE)
 }
 
-/// `GET /admin/usage/{id}`: with its charges, the record that was billed for the same call if it came again, and, if it was an exception
-/// that someone resolved, how.
+/// `GET /admin/usage/{id}`: with its charges, what the ledger posts because of it, the record that was billed for the same call if it
+/// came again, and, if it was an exception that someone resolved, how.
 pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
     let row = state.store.usage_record(&id).await?;
     let mut answer = shown(&row.ok_or(Problem::NotFound("usage record"))?);
-    let charges = state.store.charges_of_usage(&id).await?;
-    answer["charges"] = charges.iter().map(charge_to_json).collect();
+    answer["charges"] = charges(&state.store, &id).await?.into();
+    answer["postings"] = postings(&state.store, &id).await?.into();
     answer["repeat_of"] = state.store.billed_before(&id).await?.into();
     answer["resolution"] =
         state.store.resolution(&format!("usage:{id}")).await?.as_ref().map(resolved).into();
@@ -75,6 +75,8 @@ fn shown(row: &UsageRow) -> Value {
         "credential": row.credential,
         "credential_id": said(&row.credential_id),
         "merchant": row.merchant,
+        "grant": row.grant,
+        "policies": row.snapshot,
         "route": row.route,
         "product": row.subscribed.as_ref().map(|(product, _)| product.as_str()),
         "plan": row.subscribed.as_ref().map(|(_, plan)| plan.to_string()),

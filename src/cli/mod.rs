@@ -35,6 +35,7 @@ mod personal_data_reads;
 mod plan;
 mod policy;
 mod query;
+mod rated;
 mod run;
 mod sale;
 mod sandbox;

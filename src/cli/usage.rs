@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::failure::Outcome;
 use super::node::NodeArguments;
 use super::query::{segment, with_query};
+use super::rated;
 use super::screen::{Column, Format, Screen};
 use crate::domain::time::{Period, Timestamp};
 
@@ -98,6 +99,7 @@ const DETAILS: &[Column] = &[
     ("credential", "/credential"),
     ("its id", "/credential_id"),
     ("merchant", "/merchant"),
+    ("grant", "/grant"),
     ("route", "/route"),
     ("method", "/method"),
     ("status", "/status"),
@@ -105,6 +107,7 @@ const DETAILS: &[Column] = &[
     ("calls", "/calls"),
     ("the last at", "/until"),
     ("latency (µs)", "/latency_us"),
+    ("policies", "/policies"),
     ("plan", "/plan"),
     ("outcome", "/outcome"),
     ("units", "/units"),
@@ -115,16 +118,6 @@ const DETAILS: &[Column] = &[
     ("because", "/resolution/why"),
     ("by this evidence", "/resolution/evidence"),
     ("decided at", "/resolution/at"),
-];
-
-const CHARGES: &[Column] = &[
-    ("charge", "/kind"),
-    ("amount", "/amount"),
-    ("currency", "/currency"),
-    ("plan", "/plan"),
-    ("rule", "/rule"),
-    ("used in", "/service_period"),
-    ("billed in", "/period"),
 ];
 
 pub(super) fn run(arguments: &UsageArguments, screen: &Screen) -> Outcome {
@@ -155,7 +148,6 @@ fn show(record: &Value, screen: &Screen) -> Outcome {
     if screen.format() == Format::Json {
         return Ok(());
     }
-    let charges = record["charges"].as_array().map(Vec::as_slice).unwrap_or_default();
     screen.text("")?;
-    screen.list(charges, CHARGES, "Nothing is charged for it.")
+    rated::show(record, screen)
 }

@@ -98,6 +98,7 @@ pub mod usage;
 pub mod usage_batch;
 mod usage_count;
 pub mod usage_exception;
+pub mod usage_posting;
 mod usage_transaction;
 pub mod waiting_posting;
 pub mod waiting_transaction;

@@ -38,6 +38,10 @@ pub struct UsageRow {
     pub credential_id: String,
     /// On whose behalf.
     pub merchant: Option<String>,
+    /// By which consent.
+    pub grant: Option<String>,
+    /// The policies that decided it, by their hash.
+    pub snapshot: String,
     /// Which route.
     pub route: Option<String>,
     /// Which API product, and under which plan version.
@@ -73,6 +77,8 @@ row! {
         credential: String,
         credential_id: String,
         merchant: Option<String>,
+        consent: Option<String>,
+        snapshot: String,
         route: Option<String>,
         product: Option<String>,
         plan: Option<String>,
@@ -115,6 +121,8 @@ impl TryFrom<ListedRow> for UsageRow {
             credential: row.credential,
             credential_id: row.credential_id,
             merchant: row.merchant,
+            grant: row.consent,
+            snapshot: row.snapshot,
             route: row.route,
             subscribed,
             method: row.method,
@@ -146,7 +154,8 @@ fn transaction(row: &ListedRow) -> Result<Option<usage::Transaction>, StoreError
     Ok(Some(usage::Transaction { id: id.clone(), of: row.transaction_of.clone(), amount, kind, details }))
 }
 
-const LISTED: &str = "select u.id, u.at, u.app, u.partner, u.credential, u.credential_id, u.merchant, u.route, u.product, \
+const LISTED: &str = "select u.id, u.at, u.app, u.partner, u.credential, u.credential_id, u.merchant, u.consent, \
+                      u.snapshot, u.route, u.product, \
                       u.plan, u.plan_version, u.method, u.status, u.latency, u.refusal, u.outcome, u.units, u.transaction_id, u.transaction_of, \
                       u.transaction_kind, u.amount, u.currency, u.reason, u.calls, u.until, \
                       (select t.kind from usage_transaction t where t.usage = u.number) as other_kind, \

@@ -5,6 +5,7 @@
 
 pub mod alerts;
 pub mod available;
+pub mod borne;
 pub mod change;
 pub(super) mod consumed;
 pub mod deposits;

@@ -7,6 +7,7 @@ use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderName, HeaderValue, Method, Request, request};
 
 use super::ExplainArguments;
+use super::binding;
 use super::recorded::Recorded;
 use crate::cli::failure::Failure;
 use crate::domain::merchant_field::MerchantField;
@@ -112,9 +113,11 @@ impl Asked {
     }
 }
 
-/// A target of a route: parameters by their names, but for the merchant's, which is known. Beside it, whether its path has no others.
+/// A target of a route: parameters by their names, but for the merchant's, which is known if the request named that of the grant. Beside
+/// it, whether its path has no others.
 fn target(route: &Route, recorded: &Recorded) -> (String, bool) {
-    let merchant = recorded.merchant.as_ref().map(|merchant| merchant.as_str());
+    let merchant = recorded.merchant.as_ref().filter(|_| binding::has_named_it(recorded));
+    let merchant = merchant.map(|merchant| merchant.as_str());
     let field = match &route.access {
         Access::App(requirements) => match &requirements.merchant {
             MerchantBinding::Named(field) => Some(&**field),

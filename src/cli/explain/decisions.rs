@@ -42,6 +42,8 @@ struct Decision {
     asked: String,
     place: Option<String>,
     answer: Answer,
+    /// What a program may want to know of it; null: nothing.
+    details: Value,
 }
 
 /// How a question was answered.
@@ -78,7 +80,22 @@ impl Answer {
 
 impl Decisions {
     pub(super) fn add(&mut self, name: &'static str, place: Option<&Location>, asked: String) {
-        self.0.push(Decision { name, asked, place: place.map(Location::to_string), answer: Answer::Allowed });
+        let (place, answer, details) = (place.map(Location::to_string), Answer::Allowed, Value::Null);
+        self.0.push(Decision { name, asked, place, answer, details });
+    }
+
+    /// Says more of the last question.
+    pub(super) fn say(&mut self, more: &str) {
+        if let Some(last) = self.0.last_mut() {
+            last.asked.push_str(more);
+        }
+    }
+
+    /// Tells programs of the last question.
+    pub(super) fn detail(&mut self, details: Value) {
+        if let Some(last) = self.0.last_mut() {
+            last.details = details;
+        }
     }
 
     /// Answers the last question in another way.
@@ -86,6 +103,21 @@ impl Decisions {
         if let Some(last) = self.0.last_mut() {
             last.answer = answer;
         }
+    }
+
+    /// Answers that question anew, if it was asked, and says why; gives whether it was. After one that is refused, nothing was asked.
+    pub(super) fn decide(&mut self, question: Question, answer: Answer, why: &str) -> bool {
+        let Some(place) = self.0.iter().position(|decision| decision.name == question.name()) else {
+            return false;
+        };
+        if answer == Answer::Refused {
+            self.0.truncate(place.saturating_add(1));
+        }
+        if let Some(found) = self.0.get_mut(place) {
+            found.answer = answer;
+            found.asked.push_str(why);
+        }
+        true
     }
 
     /// The answer to that question, if it was asked, depends on what is not known: what it asks, and of what.
@@ -137,12 +169,16 @@ impl Explained {
     /// A row for each decision.
     pub(super) fn rows(&self) -> Vec<Value> {
         let row = |decision: &Decision| {
-            json!({
+            let mut row = json!({
                 "decision": decision.name,
                 "outcome": decision.answer.word(),
                 "asked": decision.asked,
                 "policy": decision.place,
-            })
+            });
+            if !decision.details.is_null() {
+                row["details"] = decision.details.clone();
+            }
+            row
         };
         self.decisions.0.iter().map(row).collect()
     }

@@ -7,10 +7,25 @@ use super::ExplainArguments;
 use super::decisions::Explained;
 use super::facts::{Who, field, optional};
 use crate::cli::failure::Failure;
-use crate::domain::id::{AppId, CertificateId, KeyId, MerchantId, RouteName, SignatureKeyId};
+use crate::cli::rated;
+use crate::domain::id::{AppId, CertificateId, GrantId, KeyId, MerchantId, RouteName, SignatureKeyId};
 use crate::domain::principal::CredentialKind;
 use crate::domain::refusal_code;
 use crate::domain::time::Timestamp;
+
+/// What a record has of how it was rated.
+const RATING: [&str; 10] = [
+    "outcome",
+    "units",
+    "product",
+    "plan",
+    "transaction",
+    "reason",
+    "resolution",
+    "repeat_of",
+    "charges",
+    "postings",
+];
 
 /// What is on record of a call.
 pub(super) struct Recorded {
@@ -18,12 +33,18 @@ pub(super) struct Recorded {
     pub(super) route: RouteName,
     pub(super) app: AppId,
     pub(super) merchant: Option<MerchantId>,
+    /// The consent behind it.
+    pub(super) grant: Option<GrantId>,
     pub(super) credential: Credential,
     pub(super) at: Timestamp,
     /// The status of its answer.
     status: u64,
     /// The code of the refusal, or of how it ended otherwise.
-    refusal: Option<String>,
+    pub(super) refusal: Option<String>,
+    /// The policies that decided it, by their hash.
+    pub(super) policies: Option<String>,
+    /// The record as the node tells of it.
+    pub(super) record: Value,
 }
 
 /// What proved an app.
@@ -52,6 +73,7 @@ impl Recorded {
             route: route.parse()?,
             app: field(record, "app")?,
             merchant: optional(record, "merchant")?,
+            grant: optional(record, "grant")?,
             credential: match field::<String>(record, "credential")?.as_str() {
                 kind if kind == CredentialKind::ApiKey.name() => {
                     Credential::Key(field(record, "credential_id")?)
@@ -67,6 +89,8 @@ impl Recorded {
             at: field(record, "at")?,
             status: record["status"].as_u64().unwrap_or_default(),
             refusal: optional(record, "refusal")?,
+            policies: optional(record, "policies")?,
+            record: record.clone(),
         })
     }
 
@@ -82,13 +106,54 @@ impl Recorded {
 
     /// The same for programs.
     pub(super) fn to_json(&self) -> Value {
-        let Self { route, at, status, refusal, .. } = self;
-        json!({ "at": at.to_string(), "route": route.as_str(), "status": status, "refusal": refusal })
+        let Self { route, at, status, refusal, policies, record, .. } = self;
+        let mut told = json!({
+            "at": at.to_string(),
+            "route": route.as_str(),
+            "status": status,
+            "refusal": refusal,
+            "policies": policies,
+        });
+        for name in RATING {
+            told["rating"][name] = record[name].clone();
+        }
+        told
     }
 
-    /// Whether something that was switched off refused it.
-    pub(super) fn has_met_switch(&self) -> bool {
-        self.refusal.as_deref() == Some("switched_off")
+    /// As what it was rated, in a sentence.
+    pub(super) fn rated(&self) -> String {
+        let text = |name: &str| self.record[name].as_str();
+        let under = text("plan").map(|plan| format!(" under {plan}")).unwrap_or_default();
+        let again =
+            text("repeat_of").map(|first| format!("; the same call was billed before, by record {first}"));
+        let again = again.unwrap_or_default();
+        let why = text("reason").map(|why| format!(" ({why})")).unwrap_or_default();
+        let decided = |name: &str| self.record["resolution"][name].as_str().unwrap_or("–");
+        match (text("outcome"), self.record["resolution"].is_null()) {
+            (Some("free"), _) => format!("It was free{under}{again}."),
+            (Some("exception"), true) => {
+                format!("It is an exception{why}{under}{again}: what it was worth, someone has to decide.")
+            }
+            (Some("exception"), false) => {
+                let (outcome, who) = (decided("outcome"), decided("who"));
+                format!("It was an exception{why}{under}{again}, and is {outcome} by {who}.")
+            }
+            (Some(_) | None, _) => {
+                let units = rated::units(self.record["units"].as_u64().unwrap_or_default());
+                format!("It was billable, {units}{under}{again}.")
+            }
+        }
+    }
+
+    /// Whether it was refused with that code.
+    pub(super) fn has_met(&self, code: &str) -> bool {
+        self.refusal.as_deref() == Some(code)
+    }
+
+    /// How many units it was, if it turned out to be billable.
+    pub(super) fn billed_units(&self) -> Option<u64> {
+        let is_billable = self.record["outcome"] == "billable";
+        self.record["units"].as_u64().filter(|_| is_billable)
     }
 
     /// Whether nothing is said of its credential in vain.
@@ -149,7 +214,7 @@ impl Recorded {
             ),
             (
                 true,
-                "policies are those of the folder, which may not be those of then; what limits had counted is not known",
+                "policies are those of the folder, which may not be those of then; what limits and quotas had counted, and what was left of balances, is not known",
             ),
         ];
         all.into_iter().filter(|(is_assumed, _)| *is_assumed).map(|(_, what)| what).collect()

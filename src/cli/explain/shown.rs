@@ -3,19 +3,31 @@
 use serde_json::{Value, json};
 
 use super::asked::Asked;
+use super::binding::Bound;
 use super::decisions::{Explained, Refused};
 use super::recorded::Recorded;
 use crate::cli::failure::Outcome;
+use crate::cli::rated;
 use crate::cli::screen::{Column, Format, Screen};
 
 const COLUMNS: &[Column] =
     &[("decision", "/decision"), ("outcome", "/outcome"), ("what is asked", "/asked"), ("policy", "/policy")];
 
-/// Shows it; of a call on record first what became of it, and what is only assumed.
+/// What is told of a call on record beside the decisions.
+pub(super) struct OnRecord<'r> {
+    /// What became of it.
+    pub(super) recorded: &'r Recorded,
+    /// Which merchant it was for.
+    pub(super) bound: &'r Bound<'r>,
+    /// What no record says.
+    pub(super) assumed: Vec<&'static str>,
+}
+
+/// Shows it; of a call on record first what became of it, and what is only assumed, and last how it was rated.
 pub(super) fn show(
     explained: &Explained,
     asked: &Asked,
-    on_record: Option<(&Recorded, &[&str])>,
+    on_record: Option<&OnRecord<'_>>,
     screen: &Screen,
 ) -> Outcome {
     let rows: Vec<Value> = explained.rows();
@@ -33,26 +45,32 @@ pub(super) fn show(
                 "policies": explained.hash,
                 "decisions": rows,
             });
-            if let Some((recorded, assumed)) = on_record {
+            if let Some(OnRecord { recorded, bound, assumed }) = on_record {
                 (shown["on_record"], shown["assumed"]) = (recorded.to_json(), json!(assumed));
+                shown["on_record"]["merchant"] = bound.to_json();
             }
             screen.json(&shown)
         }
         Format::Human => {
-            if let Some((recorded, assumed)) = on_record {
+            if let Some(OnRecord { recorded, bound, assumed }) = on_record {
                 screen.lines(&format!(
                     "The call {} (route {}, {})",
                     recorded.told(),
                     recorded.route,
                     recorded.at
                 ))?;
+                screen.lines(&bound.told())?;
                 let assumed: String = assumed.iter().map(|what| format!("\n- {what}")).collect();
                 screen
                     .lines(&format!("What follows explains it by these, which no record says:{assumed}"))?;
                 screen.text("")?;
             }
             screen.list(&rows, COLUMNS, "")?;
-            screen.lines(&format!("{} {}", asked.told(), verdict(explained)))
+            screen.lines(&format!("{} {}", asked.told(), verdict(explained)))?;
+            let Some(OnRecord { recorded, .. }) = on_record else { return Ok(()) };
+            screen.text("")?;
+            screen.lines(&recorded.rated())?;
+            rated::show(&recorded.record, screen)
         }
     }
 }

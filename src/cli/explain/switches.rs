@@ -20,6 +20,8 @@ use crate::policy::snapshot::{Route, Snapshot};
 
 /// Most changes of one switch that are looked at for who made it.
 const CHANGES: &str = "100";
+/// The code of a call that something switched off refused.
+const SWITCHED_OFF: &str = "switched_off";
 
 /// What a node has switched off.
 pub(super) struct Switches<'n> {
@@ -85,7 +87,7 @@ impl<'n> Switches<'n> {
     fn then(&self, later: Option<&Off>) -> (String, Answer) {
         let unknown = "; what was at the time of the call is not known";
         match (self.recorded, later) {
-            (Some(recorded), _) if recorded.has_met_switch() => {
+            (Some(recorded), _) if recorded.has_met(SWITCHED_OFF) => {
                 (format!("{unknown}, but it {}", recorded.told()), Answer::NotKnown)
             }
             (Some(_), None) => (unknown.to_owned(), Answer::BeyondPolicies),

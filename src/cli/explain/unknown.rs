@@ -56,6 +56,14 @@ pub(super) fn depends_on_it(refusal: &Refusal, asked: &Asked, route: &Route) -> 
     is_of_address || is_of_condition()
 }
 
+/// Whether it is known of a call what tells how many units it takes before it is answered.
+pub(super) fn are_units_known(route: &Route, asked: &Asked) -> bool {
+    let known = route.meter.as_ref().and_then(|meter| meter.known.as_ref());
+    let (Some(known), Some(on_record)) = (known, &asked.on_record) else { return true };
+    let reads = |field| known.expression.reads("request", field);
+    !reads("query") && (on_record.is_path_known || !(reads("path") || reads("params")))
+}
+
 fn networks_of(route: &Route) -> Option<&Networks> {
     route.addresses.as_ref().map(|addresses| &addresses.networks)
 }

@@ -1,58 +1,54 @@
 //! The decisions about a call, by the code that makes them on a node: its head, its route, its credential, what the route asks, the
-//! limits that count it, the body that must name its merchant. The first refusal ends it.
+//! limits that count it, the body that must name its merchant, and what its plan's quotas and the balance that pays for it have left. The
+//! first refusal ends it.
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::asked::{Asked, HERE};
+use super::binding::Bound;
 use super::decisions::{Answer, Decisions, Explained, ROUTE, Refused};
-use super::facts::Facts;
+use super::known::Known;
+use super::limits::{self, Taken};
 use super::proof::Proof;
-use super::switches::{self, Switches};
-use super::unknown;
+use super::stopped::Stopped;
+use super::{balance, prices, quota, switches, unknown};
+use crate::cli::failure::Failure;
 use crate::credential::directory::Identity;
 use crate::credential::message_signature::Body;
-use crate::domain::plan::{Limit, LimitKey, Quantity};
-use crate::domain::quota::Quota;
-use crate::domain::refusal::{Refusal, whole_seconds};
+use crate::domain::refusal::Refusal;
 use crate::domain::scope::ScopeSet;
-use crate::domain::tariff::FeeTerms;
 use crate::domain::time::Timestamp;
-use crate::gateway::admit::{admit, units};
 use crate::gateway::authorize::{Circumstances, Permit, authorize_before};
 use crate::gateway::caller_address::CallerAddress;
 use crate::gateway::raw_head::Unseen;
 use crate::gateway::witness::Witness;
 use crate::gateway::{control, head, me};
-use crate::limit::cell::{Cells, LocalCells};
 use crate::policy::route_table::Lookup;
-use crate::policy::snapshot::{AddressLimit, Route, Snapshot};
+use crate::policy::snapshot::{Route, Snapshot};
 
 /// Longest head of a call.
 const MAX_HEAD: usize = 64 << 10;
 
-/// Walks a call through the policies. `facts` are those of who calls; nobody in particular without. What is switched off is known of
-/// `switches`, if a node was asked.
-pub(super) fn explain(
-    snapshot: &Snapshot,
-    asked: &Asked,
-    (facts, switches): (Option<&Facts>, Option<&Switches<'_>>),
-) -> anyhow::Result<Explained> {
+/// Walks a call through the policies, by what is known of it beside them.
+pub(super) fn explain(snapshot: &Snapshot, asked: &Asked, known: Known<'_>) -> Result<Explained, Failure> {
     let mut explained = Explained::new(snapshot.hash.as_str());
-    let proof = facts.map(Proof::of).transpose()?;
-    if let Err(refusal) = walk((snapshot, asked), (proof.as_ref(), switches), &mut explained) {
-        explained.decisions.leave(Answer::Refused);
-        explained.refusal = Some(Refused::from(&refusal));
+    let proof = known.facts.map(Proof::of).transpose()?;
+    match walk((snapshot, asked), (proof.as_ref(), known), &mut explained) {
+        Ok(()) => {}
+        Err(Stopped::Refused(refusal)) => {
+            explained.decisions.leave(Answer::Refused);
+            explained.refusal = Some(Refused::from(&refusal));
+        }
+        Err(Stopped::Failed(failure)) => return Err(failure),
     }
     Ok(explained)
 }
 
 fn walk(
     (snapshot, asked): (&Snapshot, &Asked),
-    (proof, switches): (Option<&Proof>, Option<&Switches<'_>>),
+    (proof, known): (Option<&Proof>, Known<'_>),
     explained: &mut Explained,
-) -> Result<(), Refusal> {
+) -> Result<(), Stopped> {
     let Explained { decisions, route: name, upstream, .. } = explained;
     let parts = &asked.parts;
     decisions.add("message", None, "a head that can be read in one way only".to_owned());
@@ -66,8 +62,8 @@ fn walk(
     let table = asked.on_record.as_ref().map_or(&snapshot.table, |on_record| &on_record.route);
     let (route, parameters) = match table.find(&checked.host, &parts.method, &checked.path) {
         Lookup::Found(place, parameters) => (&*snapshot.routes[place], parameters),
-        Lookup::MethodNotAllowed(allow) => return Err(Refusal::MethodNotAllowed { allow }),
-        Lookup::NotFound => return Err(Refusal::RouteUnknown),
+        Lookup::MethodNotAllowed(allow) => return Err(Refusal::MethodNotAllowed { allow }.into()),
+        Lookup::NotFound => return Err(Refusal::RouteUnknown.into()),
     };
     decisions.answered(Some(&route.source), || format!("route {}", route.name));
     *name = Some(route.name.to_string());
@@ -84,7 +80,7 @@ fn walk(
             Some(proof.identity()?)
         }
     };
-    switches::ask(decisions, switches, (snapshot, route))?;
+    switches::ask(decisions, known.switches, (snapshot, route))?;
     let body =
         if asked.body.as_ref().is_some_and(|body| !body.is_empty()) { Body::Present } else { Body::Absent };
     let query = parts.uri.query().unwrap_or_default();
@@ -92,13 +88,21 @@ fn walk(
         Circumstances { parts, head: &checked, query, body, parameters: &parameters, address, now };
     let authorized = authorize_before(decisions, (snapshot, route), identity.as_ref(), &circumstances);
     unknown::leave_open(decisions, asked, (route, narrowing));
+    // A record tells of a call what its request, which is not on it, does not.
+    if let Some(bound) = known.bound {
+        bound.answer(decisions)?;
+    }
     if authorized.as_ref().is_err_and(|refusal| unknown::depends_on_it(refusal, asked, route)) {
         return Ok(());
     }
     let permit = authorized?;
-    count(decisions, (route, &permit), identity.as_ref(), (&circumstances, from))?;
-    tell_fee(decisions, route, &permit);
-    look_at_body(decisions, &permit, asked)?;
+    let taken = Taken::of(asked, route, identity.as_ref(), &circumstances);
+    limits::tell_units(decisions, (route, &permit), taken, known.recorded);
+    limits::count(decisions, (route, &permit), identity.as_ref(), (&circumstances, from), taken)?;
+    prices::tell(decisions, route, &permit);
+    look_at_body(decisions, &permit, asked, known.bound)?;
+    quota::ask(decisions, known.funds, (snapshot, &permit), (taken, now))?;
+    balance::ask(decisions, known.funds, (route, &permit), (taken.at_least(), now))?;
     // Who has no subscription counts as nobody.
     tell_masked(decisions, route, identity.as_ref().filter(|_| permit.subscribed.is_some()));
     Ok(())
@@ -128,18 +132,6 @@ fn is_own(
     Ok(true)
 }
 
-/// By which item of the plan the call is charged, if it turns out to be billable.
-fn tell_fee(decisions: &mut Decisions, route: &Route, permit: &Permit<'_>) {
-    let Some((_, version)) = permit.subscribed.as_ref().filter(|_| route.meter.is_some()) else { return };
-    let Some(item) = version.tariff.fee_of(Some(&route.name)) else { return };
-    let FeeTerms { name, free_units, source, .. } = item.terms();
-    let currency = version.tariff.currency;
-    let price = format!("{name} of {}, in {currency}: {}", version.reference, item.price_in_words());
-    let free =
-        if *free_units == 0 { String::new() } else { format!(", after {free_units} free units a month") };
-    decisions.add("fee", Some(source), format!("charged if it is billable by {price}{free}"));
-}
-
 /// What the caller gets masked of the answer.
 fn tell_masked(decisions: &mut Decisions, route: &Route, identity: Option<&Arc<Identity>>) {
     let Some(mask) = &route.mask else { return };
@@ -152,62 +144,18 @@ fn tell_masked(decisions: &mut Decisions, route: &Route, identity: Option<&Arc<I
     }
 }
 
-/// The limits that count the call, none of which has counted another.
-fn count(
+fn look_at_body(
     decisions: &mut Decisions,
-    (route, permit): (&Route, &Permit<'_>),
-    identity: Option<&Arc<Identity>>,
-    (circumstances, address): (&Circumstances<'_>, IpAddr),
+    permit: &Permit<'_>,
+    asked: &Asked,
+    bound: Option<&Bound<'_>>,
 ) -> Result<(), Refusal> {
-    let cells = &mut LocalCells::new(Arc::new(Cells::new(16)), 16);
-    match (&permit.subscribed, &route.address_limit) {
-        (Some((_, version)), _) => {
-            for Limit { name, rate, of: quantity, per, source, .. } in &version.limits {
-                let of = match per {
-                    LimitKey::App => "of the app",
-                    LimitKey::AppAndRoute => "of the app to this route",
-                };
-                let (requests, seconds) = (rate.requests, whole_seconds(rate.window));
-                let mut told = format!(
-                    "{name}: {requests} {} {of} in {seconds} s, {} at once",
-                    quantity.name(),
-                    rate.burst
-                );
-                if let (Quantity::Units, Some(identity)) = (quantity, identity) {
-                    let known = units::known(route, identity, circumstances);
-                    told.push_str(&format!("; this call takes {known} of them before it is answered"));
-                }
-                decisions.add("limit", Some(source), told);
-            }
-            for quota in &version.quotas {
-                let Quota { name, of, most, every, source } = quota;
-                let per = every.name();
-                let told = format!(
-                    "{name}: {most} {} of the app in each {per}; what is left is not looked at",
-                    of.name()
-                );
-                decisions.add("limit", Some(source), told);
-            }
-        }
-        (None, Some(AddressLimit { name, rate, source, .. })) => {
-            let (requests, seconds) = (rate.requests, whole_seconds(rate.window));
-            let told =
-                format!("{name}: {requests} calls of the address in {seconds} s, {} at once", rate.burst);
-            decisions.add("limit", Some(source), told);
-        }
-        (None, None) => {}
-    }
-    admit(cells, (route, permit), identity, (circumstances, address, Duration::ZERO), &mut None)
-        .map(|_| ())
-        .map_err(|(refusal, _)| refusal)
-}
-
-fn look_at_body(decisions: &mut Decisions, permit: &Permit<'_>, asked: &Asked) -> Result<(), Refusal> {
     let Some(names) = &permit.body else { return Ok(()) };
     decisions.add("body", None, "that the body names the merchant".to_owned());
-    match &asked.body {
-        Some(body) => names.look_at(body.as_bytes()),
-        None => {
+    match (&asked.body, bound) {
+        (Some(body), _) => names.look_at(body.as_bytes()),
+        (None, Some(bound)) => bound.answer_of_body(decisions),
+        (None, None) => {
             decisions.answered(None, || "give it by --body".to_owned());
             decisions.leave(Answer::NotAsked);
             Ok(())

@@ -1,6 +1,7 @@
 //! The admin API over real HTTP, on a fresh store and a copy of the shipped policies.
 
 mod access;
+mod app_funds;
 mod audit;
 mod audit_walk;
 pub(crate) mod books;

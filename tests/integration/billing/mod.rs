@@ -5,6 +5,7 @@ mod balance_changes;
 mod balance_leases;
 mod balances;
 mod books;
+mod borne;
 mod cancelled;
 mod clocks;
 mod crash;
@@ -45,6 +46,7 @@ mod split;
 mod tampered;
 mod tariffs;
 mod tiers;
+mod usage_postings;
 mod walked;
 
 /// Declares each test once for each store. A test takes the place of a fresh one.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::explain::{check, decisions, explained, offline, on_node};
+use super::explain_money::price;
 use super::readme::table_of;
 use crate::support::bound::add;
 use crate::support::dev::Dev;
@@ -21,7 +22,8 @@ routes:
       authentication: {max_age: 1h}
       condition: request.method == 'POST'
     mask: [{fields: [receiver.name], scope: order:pii}]
-    meter: {}
+    meter:
+      transaction: {id: response.body.id, amount: response.body.amount, currency: response.body.currency, kind: sale}
   - name: elsewhere
     methods: [GET]
     path: /api/elsewhere
@@ -43,7 +45,10 @@ fn names(told: &Value) -> Vec<String> {
 
 #[test]
 fn a_call_is_asked_in_the_order_that_the_readme_tells() {
-    let dev = Dev::with_policies(|policies| add(policies, ROUTES));
+    let dev = Dev::with_policies(|policies| {
+        add(policies, ROUTES);
+        price(policies, "requests: 1000");
+    });
     let call = "POST /api/everything";
     let app = [call, "--app", "app_1", "--subscription", "storefront=standard", "--merchant", "mer_1"];
     let more = ["--scope", "order:write", "--body", r#"{"seller":{"id":"mer_1"}}"#];

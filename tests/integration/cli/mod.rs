@@ -6,6 +6,8 @@ mod balances;
 mod credentials;
 mod exceptions;
 mod explain;
+mod explain_binding;
+mod explain_money;
 mod explain_on_node;
 mod explain_order;
 mod explain_recorded;

@@ -163,6 +163,12 @@ impl Fleet {
         &self.nodes[number].base
     }
 
+    /// Has a command speak to a node, by the policies that all have.
+    pub(crate) fn point_at(&self, number: usize, command: &mut Command) {
+        command.env("TOLLGATE_ADMIN_URL", &self.nodes[number].admin).env("TOLLGATE_ADMIN_TOKEN", ADMIN_TOKEN);
+        command.env("TOLLGATE_POLICIES", self.folder.path().join("policies"));
+    }
+
     /// A call of a node's admin API.
     #[track_caller]
     pub(crate) fn admin(&self, number: usize, method: &str, path: &str, body: &Value) -> Value {
