@@ -1,5 +1,5 @@
-//! Balances that fees are paid from: made for an app, or for all apps of a partner, and looked at. What changes them is in
-//! [`super::balance_change`].
+//! Balances on which fees are counted: made for an app, for all apps of a partner, or for a merchant as its cap on an app, and looked at.
+//! What changes them is in [`super::balance_change`].
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::billing::error::BillingError;
 use crate::domain::action::Action;
 use crate::domain::audit::Subject;
 use crate::domain::balance::{Balance, BalanceKind, Lease, Owner, Part, Stretch};
-use crate::domain::id::{AppId, BalanceId, NodeId, PartnerId};
+use crate::domain::id::{AppId, BalanceId, MerchantId, NodeId, PartnerId};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::random::new_id;
 use crate::domain::tariff::Tariff;
@@ -43,6 +43,11 @@ pub(super) async fn create(
     let currency = body.required("currency", fields::text::<Currency>);
     let limit = body.optional("limit", text);
     let kind = self::kind(&mut body, kind, currency, limit);
+    if let (Some(Owner::Merchant { .. }), Some(BalanceKind::Prepaid | BalanceKind::Credit(_))) =
+        (&owner, kind)
+    {
+        body.wrong("kind", "is budget for a merchant's cap, which pays nothing".to_owned());
+    }
     let built = (|| Some((owner?, kind?, currency?)))();
     let (owner, kind, currency) = body.finish(built)?;
     let id = BalanceId::new(&new_id("bal_", &*state.random)?).map_err(|_| Problem::Internal)?;
@@ -52,10 +57,12 @@ pub(super) async fn create(
     store.create_balance(&balance).await.map_err(|error| refused(error, &balance))?;
     forget(&state, &balance).await?;
     if !has_fees(&state, &balance).await? {
-        let owner = balance.owner.kind();
-        made["warning"] = json!(format!(
-            "no plan that this {owner} is subscribed to has fees in {currency}: nothing is paid from this balance"
-        ));
+        let (owner, nothing) = match &balance.owner {
+            Owner::App(_) | Owner::Partner(_) => (balance.owner.kind(), "nothing is paid from this balance"),
+            Owner::Merchant { .. } => ("app", "nothing is counted on this cap"),
+        };
+        let warning = format!("no plan that this {owner} is subscribed to has fees in {currency}: {nothing}");
+        made["warning"] = json!(warning);
     }
     tracing::info!(balance = %balance.id, owner = balance.owner.id(), kind = kind.name(), "a balance was made");
     created(&format!("/admin/balances/{}", balance.id), made)
@@ -66,6 +73,7 @@ pub(super) async fn forget(state: &AdminState, balance: &Balance) -> Result<(), 
     match &balance.owner {
         Owner::App(app) => state.invalidation.forget_app(app),
         Owner::Partner(partner) => forget_apps(state, partner).await?,
+        Owner::Merchant { merchant, .. } => state.invalidation.forget_merchant(merchant),
     }
     Ok(())
 }
@@ -73,7 +81,7 @@ pub(super) async fn forget(state: &AdminState, balance: &Balance) -> Result<(), 
 /// Whether a plan to which someone is subscribed whose fees it pays has fees in its currency, or nobody is subscribed to any yet.
 async fn has_fees(state: &AdminState, balance: &Balance) -> Result<bool, Problem> {
     let apps = match &balance.owner {
-        Owner::App(app) => vec![app.clone()],
+        Owner::App(app) | Owner::Merchant { app, .. } => vec![app.clone()],
         Owner::Partner(partner) => {
             let first = Page::first().with_size(MAX_PAGE_SIZE);
             let apps = state.store.apps_of(partner, &first).await?;
@@ -98,14 +106,23 @@ async fn has_fees(state: &AdminState, balance: &Balance) -> Result<bool, Problem
     Ok(!is_subscribed)
 }
 
-/// Whose the new balance is: an app's or a partner's.
+/// Whose the new balance is: an app's, a partner's, or a merchant's cap on an app.
 fn owner(body: &mut Fields) -> Option<Owner> {
     let app = body.optional("app", fields::text::<AppId>)?;
     let partner = body.optional("partner", fields::text::<PartnerId>)?;
-    match (app, partner) {
-        (Some(app), None) => Some(Owner::App(app)),
-        (None, Some(partner)) => Some(Owner::Partner(partner)),
-        (Some(_), Some(_)) | (None, None) => {
+    let merchant = body.optional("merchant", fields::text::<MerchantId>)?;
+    match (app, partner, merchant) {
+        (Some(app), None, None) => Some(Owner::App(app)),
+        (None, Some(partner), None) => Some(Owner::Partner(partner)),
+        (Some(app), None, Some(merchant)) => Some(Owner::Merchant { merchant, app }),
+        (None, None, Some(_)) => {
+            body.wrong(
+                "app",
+                "is missing: a merchant's cap is on what one app may cost in its name".to_owned(),
+            );
+            None
+        }
+        (Some(_), Some(_), _) | (None, None, None) | (None, Some(_), Some(_)) => {
             body.wrong("app", "name either an app, or a partner for all of its apps".to_owned());
             None
         }
@@ -143,16 +160,23 @@ pub(super) fn text(value: &Value) -> Result<String, String> {
 
 fn refused(error: StoreError, balance: &Balance) -> Problem {
     let (kind, id, currency) = (balance.owner.kind(), balance.owner.id(), balance.currency);
-    match error {
-        StoreError::Conflict { .. } => Problem::Conflict(format!(
+    match (error, balance.owner.capped()) {
+        (StoreError::Conflict { .. }, Some(app)) => {
+            Problem::Conflict(format!("Merchant {id} has a cap in {currency} on app {app} already."))
+        }
+        (StoreError::Conflict { .. }, None) => Problem::Conflict(format!(
             "A balance in {currency} pays for this {kind}, or for some of the same apps, already: of an app's fees in a \
              currency all are paid from one."
         )),
-        StoreError::Missing { .. } => Problem::Invalid(vec![FieldError {
+        (StoreError::Missing { what: "app" }, Some(app)) => Problem::Invalid(vec![FieldError {
+            pointer: "/app".to_owned(),
+            detail: format!("there is no app {app}"),
+        }]),
+        (StoreError::Missing { .. }, _) => Problem::Invalid(vec![FieldError {
             pointer: format!("/{kind}"),
             detail: format!("there is no {kind} {id}"),
         }]),
-        other => other.into(),
+        (other, _) => other.into(),
     }
 }
 
@@ -215,9 +239,13 @@ pub(super) fn subject(balance: &Balance) -> Subject {
 
 fn shown(balance: &Balance) -> Value {
     let limit = balance.kind.limit().map(|minor| Amount { minor, currency: balance.currency }.to_string());
+    let mut owner = json!({ "kind": balance.owner.kind(), "id": balance.owner.id() });
+    if let Some(app) = balance.owner.capped() {
+        owner["app"] = json!(app.as_str());
+    }
     json!({
         "id": balance.id.as_str(),
-        "owner": { "kind": balance.owner.kind(), "id": balance.owner.id() },
+        "owner": owner,
         "kind": balance.kind.name(),
         "currency": balance.currency.code(),
         "limit": limit,

@@ -1,7 +1,8 @@
 //! What is promised for a call before its upstream sees anything: what it takes of its plan's quotas, room in the journal for its record
-//! and, of one whose app pays from a balance, units that may be spent. What the call does not use goes back, whatever becomes of it.
+//! and, of one whose app pays from a balance or is under its merchant's cap, units that may be spent, of both or of none. What the call
+//! does not use goes back, whatever becomes of it.
 //!
-//! Whose app has no balance is found out by a look at what is known of the app; nothing else is done for it.
+//! Who has neither is found out by a look at what is known of the caller; nothing else is done for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub struct Promised {
     pub room: Option<Reservation>,
     /// Units of the balance that it is paid from.
     pub hold: Option<Hold>,
+    /// Units of its merchant's cap.
+    pub cap: Option<Hold>,
     /// Units of its plan's limits that count them, and what it holds of quotas.
     pub units: Option<Box<UnitsTaken>>,
 }
@@ -48,26 +51,28 @@ impl Promised {
         if let Some(taken) = self.units {
             taken.settle(evidence);
         }
-        let hold = match evidence {
-            Evidence::Billable { units, .. } => self.hold.map(|hold| hold.settled(*units)),
+        let settled = |hold: Option<Hold>| match evidence {
+            Evidence::Billable { units, .. } => hold.map(|hold| hold.settled(*units)),
             // Its upstream may have acted, and who leaves decides when: what it holds stays reserved until somebody has decided.
-            Evidence::Exception { .. } => self.hold,
+            Evidence::Exception { .. } => hold,
             Evidence::Free => None,
         };
-        Self { hold, room: self.room, units: None }
+        Self { hold: settled(self.hold), cap: settled(self.cap), room: self.room, units: None }
     }
 }
+
+/// The purses of what a call is counted on: of the balance that pays for it, and of its merchant's cap.
+type Counting<'c> = [Option<(Arc<Purse>, &'c PaidFrom)>; 2];
 
 /// Refuses a call early of which it is known that its balance does not bear it, so that it uses up nothing of the plan's limits.
 ///
 /// # Errors
 /// [`Refusal::BalanceExhausted`].
 pub(super) fn refuse_known(worker: &Worker, call: &Call, permit: &Permit<'_>) -> Result<(), Refusal> {
-    match purse(worker, call, permit)? {
-        Some((purse, paid_from)) if purse.lacks(UNITS) => {
-            Err(Refusal::BalanceExhausted(Box::new(paid_from.clone())))
-        }
-        Some(_) | None => Ok(()),
+    let purses = purses(worker, call, permit)?;
+    match purses.iter().flatten().find(|(purse, _)| purse.lacks(UNITS)) {
+        Some((_, paid_from)) => Err(exhausted(paid_from)),
+        None => Ok(()),
     }
 }
 
@@ -86,47 +91,72 @@ pub(super) async fn promise(
     if quota::counts(permit) {
         Box::pin(quota::promise(worker, call, (permit, circumstances), told)).await?;
     }
-    if let Some((purse, paid_from)) = purse(worker, call, permit)? {
-        let hold = match purse.take(UNITS) {
-            Some(hold) => hold,
-            None => Box::pin(wait(&purse, paid_from)).await?,
-        };
-        call.promised.hold = Some(hold);
-    }
+    let held = match purses(worker, call, permit)? {
+        [None, None] => [None, None],
+        purses => match take(&purses) {
+            Some(held) => held,
+            None => Box::pin(wait(&purses)).await?,
+        },
+    };
+    [call.promised.hold, call.promised.cap] = held;
     room(worker, call)
 }
 
-/// The purse of a call that may have to be paid from a balance, and that; `None` of one that is owed, or costs nothing.
-fn purse<'c>(
-    worker: &Worker,
-    call: &'c Call,
-    permit: &Permit<'_>,
-) -> Result<Option<(Arc<Purse>, &'c PaidFrom)>, Refusal> {
-    let Some(app) = call.identity.as_ref().map(|identity| &identity.caller.app) else { return Ok(None) };
-    if app.balances.is_empty() {
-        return Ok(None);
+/// The purses of what a call is counted on; none of one that is owed and under no cap, or costs nothing.
+fn purses<'c>(worker: &Worker, call: &'c Call, permit: &Permit<'_>) -> Result<Counting<'c>, Refusal> {
+    let none = Ok([None, None]);
+    let Some(caller) = call.identity.as_ref().map(|identity| &identity.caller) else { return none };
+    let (app, caps) = (&caller.app, &caller.caps);
+    if app.balances.is_empty() && caps.is_empty() {
+        return none;
     }
-    let (Some((product, version)), true) = (&permit.subscribed, call.meter().is_some()) else {
-        return Ok(None);
-    };
-    let Some(fee) = version.tariff.fee_of(call.route().map(|route| &route.name)) else { return Ok(None) };
-    let pays = |paid_from: &&PaidFrom| paid_from.currency == version.tariff.currency;
-    let Some(paid_from) = app.balances.iter().find(pays) else { return Ok(None) };
+    let (Some((product, version)), true) = (&permit.subscribed, call.meter().is_some()) else { return none };
+    let Some(fee) = version.tariff.fee_of(call.route().map(|route| &route.name)) else { return none };
     let (plan, item, promotion) = (&version.reference, &fee.terms().name, fee.promotion_at(call.at));
-    let sought = Sought { paid_from, app: &app.id, product, plan, item, promotion, at: call.at };
     let zone = &call.view.snapshot.platform.zone;
-    let found = worker.purses.borrow_mut().find(&worker.shared.purses, sought, zone);
-    let purse = found.map_err(|TooMany| Refusal::Unavailable("Too many balances are in use at once"))?;
-    Ok(Some((purse, paid_from)))
+    let purse = |some: &'c [PaidFrom]| {
+        let Some(paid_from) = some.iter().find(|one| one.currency == version.tariff.currency) else {
+            return Ok(None);
+        };
+        let sought = Sought { paid_from, app: &app.id, product, plan, item, promotion, at: call.at };
+        let found = worker.purses.borrow_mut().find(&worker.shared.purses, sought, zone);
+        let found = found.map_err(|TooMany| Refusal::Unavailable("Too many balances are in use at once"));
+        found.map(|purse| Some((purse, paid_from)))
+    };
+    Ok([purse(&app.balances)?, purse(caps)?])
 }
 
-/// Waits until the node has leased units for the call.
-async fn wait(purse: &Arc<Purse>, paid_from: &PaidFrom) -> Result<Hold, Refusal> {
-    match timeout(PATIENCE, purse.wait(UNITS)).await {
-        Ok(Ok(hold)) => Ok(hold),
-        Ok(Err(Exhausted)) => Err(Refusal::BalanceExhausted(Box::new(paid_from.clone()))),
+/// Takes units of each purse, or of none.
+fn take(purses: &Counting<'_>) -> Option<[Option<Hold>; 2]> {
+    let mut held = [None, None];
+    for (purse, held) in purses.iter().zip(&mut held) {
+        if let Some((purse, _)) = purse {
+            *held = Some(purse.take(UNITS)?);
+        }
+    }
+    Some(held)
+}
+
+/// Waits until the node has leased units for the call, of each purse.
+async fn wait(purses: &Counting<'_>) -> Result<[Option<Hold>; 2], Refusal> {
+    match timeout(PATIENCE, wait_for_each(purses)).await {
+        Ok(held) => held,
         Err(_) => Err(Refusal::Unavailable("Nobody says in time what is left of the balance")),
     }
+}
+
+async fn wait_for_each(purses: &Counting<'_>) -> Result<[Option<Hold>; 2], Refusal> {
+    let mut held = [None, None];
+    for (purse, held) in purses.iter().zip(&mut held) {
+        if let Some((purse, paid_from)) = purse {
+            *held = Some(purse.wait(UNITS).await.map_err(|Exhausted| exhausted(paid_from))?);
+        }
+    }
+    Ok(held)
+}
+
+fn exhausted(paid_from: &PaidFrom) -> Refusal {
+    Refusal::BalanceExhausted(Box::new(paid_from.clone()))
 }
 
 /// Refuses a call whose record could not be kept: one that may cost something, or any of an app if the platform wants it so.
@@ -148,16 +178,15 @@ fn room(worker: &Worker, call: &mut Call) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::balance::{Part, Stretch};
+    use crate::domain::balance::{BalanceKind, Part, Stretch};
     use crate::domain::id::{AppId, BalanceId, ItemName, PlanName, ProductName};
     use crate::domain::plan::PlanRef;
     use crate::domain::time::Timestamp;
     use crate::limit::purses::Purses;
 
-    #[test]
-    fn a_call_that_someone_has_to_decide_about_keeps_what_it_holds() {
+    fn purse_of(balance: &str) -> Arc<Purse> {
         let stretch = Stretch {
-            balance: BalanceId::new("bal_1").unwrap(),
+            balance: BalanceId::new(balance).unwrap(),
             app: AppId::new("app_1").unwrap(),
             product: ProductName::new("storefront").unwrap(),
             plan: PlanRef { name: PlanName::new("standard").unwrap(), version: 1 },
@@ -165,9 +194,42 @@ mod tests {
             service_period: "2026-11".parse().unwrap(),
         };
         let span = (Timestamp::default(), Timestamp::default());
-        let purse = Purses::default().find(stretch, span).unwrap();
+        Purses::default().find(stretch, span).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_call_gets_units_of_what_pays_and_of_the_cap_or_of_neither() {
+        let (paying, cap) = (purse_of("bal_1"), purse_of("bal_2"));
+        let of = |purse: &Arc<Purse>, merchant: Option<&str>| PaidFrom {
+            balance: purse.stretch().balance.clone(),
+            kind: BalanceKind::Budget(5),
+            currency: "CNY".parse().unwrap(),
+            merchant: merchant.map(|id| id.parse().unwrap()),
+        };
+        let (pays, caps) = (of(&paying, None), of(&cap, Some("merchant_1")));
+        let purses: Counting<'_> = [Some((paying.clone(), &pays)), Some((cap.clone(), &caps))];
+        paying.put(1);
+        assert!(take(&purses).is_none());
+        assert_eq!(paying.left(), 1, "what it would have held is there again");
+        cap.refuse();
+        let refusal = wait(&purses).await.unwrap_err();
+        assert_eq!((refusal.code(), paying.left()), ("cap_exhausted", 1));
+        assert!(refusal.detail().contains("merchant merchant_1"), "{}", refusal.detail());
+        cap.put(1);
+        let held = take(&purses).unwrap();
+        assert_eq!((paying.left(), cap.left()), (0, 0));
+        held.into_iter().flatten().for_each(Hold::spend);
+        paying.refuse();
+        cap.put(1);
+        let code = wait(&purses).await.unwrap_err().code();
+        assert_eq!((code, cap.left()), ("budget_exhausted", 1));
+    }
+
+    #[test]
+    fn a_call_that_someone_has_to_decide_about_keeps_what_it_holds() {
+        let purse = purse_of("bal_1");
         purse.put(1);
-        let promised = || Promised { room: None, hold: purse.take(1), units: None };
+        let promised = || Promised { hold: purse.take(1), ..Promised::default() };
         assert!(promised().settled(&Evidence::Free).hold.is_none());
         assert_eq!(purse.left(), 1, "it is free, and comes back");
         let exception =

@@ -352,7 +352,7 @@ fn record<T>(
     now: Duration,
     take: impl FnOnce(&mut Writer, &[u8], Option<Reservation>) -> Result<T, JournalError>,
 ) -> Result<Option<T>, JournalError> {
-    let Promised { room, hold, .. } = std::mem::take(&mut call.promised).settled(evidence);
+    let Promised { room, hold, cap, .. } = std::mem::take(&mut call.promised).settled(evidence);
     let Some(identity) = &call.identity else { return Ok(None) };
     let caller = &identity.caller;
     worker.counters.usage_records.add(1);
@@ -383,11 +383,12 @@ fn record<T>(
         disclosed: &disclosed,
         idempotency,
         held: hold.as_ref().map_or(0, Hold::units),
+        held_of_cap: cap.as_ref().map_or(0, Hold::units),
         evidence,
     };
     let scratch = &mut worker.scratch.borrow_mut();
     let taken = take(&mut worker.journal.borrow_mut(), record::write(&facts, scratch), room)?;
     scratch.shrink_to(SCRATCH);
-    hold.into_iter().for_each(Hold::spend);
+    hold.into_iter().chain(cap).for_each(Hold::spend);
     Ok(Some(taken))
 }

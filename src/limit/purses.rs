@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::purse::{Desk, Purse};
 use crate::domain::balance::{PaidFrom, Part, Stretch};
-use crate::domain::id::{AppId, ItemName, ProductName};
+use crate::domain::id::{AppId, BalanceId, ItemName, ProductName};
 use crate::domain::plan::PlanRef;
 use crate::domain::time::{Period, Timestamp, Zone};
 
@@ -73,7 +73,7 @@ impl Purses {
 /// Whose calls are asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Sought<'s> {
-    /// What pays for them.
+    /// What pays for them, or the cap that they are under.
     pub paid_from: &'s PaidFrom,
     /// The app.
     pub app: &'s AppId,
@@ -103,7 +103,10 @@ impl Sought<'_> {
 /// A core's own view.
 #[derive(Debug, Default)]
 pub struct LocalPurses {
+    /// Those of what pays.
     by_app: HashMap<AppId, Vec<Arc<Purse>>, foldhash::fast::RandomState>,
+    /// Those of merchants' caps, of which an app may be under many.
+    by_cap: HashMap<BalanceId, Vec<Arc<Purse>>, foldhash::fast::RandomState>,
 }
 
 impl LocalPurses {
@@ -112,8 +115,11 @@ impl LocalPurses {
     /// # Errors
     /// [`TooMany`].
     pub fn find(&mut self, purses: &Purses, sought: Sought<'_>, zone: &Zone) -> Result<Arc<Purse>, TooMany> {
-        let of_app = self.by_app.get(sought.app);
-        let known = of_app.and_then(|of_app| of_app.iter().find(|purse| sought.is_of(purse)));
+        let at_hand = match sought.paid_from.merchant {
+            None => self.by_app.get(sought.app),
+            Some(_) => self.by_cap.get(&sought.paid_from.balance),
+        };
+        let known = at_hand.and_then(|at_hand| at_hand.iter().find(|purse| sought.is_of(purse)));
         if let Some(purse) = known {
             return Ok(purse.clone());
         }
@@ -121,7 +127,7 @@ impl LocalPurses {
         let service_period = Period::of(at, zone);
         let (balance, app) = (paid_from.balance.clone(), app.clone());
         let stretch = Stretch {
-            balance,
+            balance: balance.clone(),
             app: app.clone(),
             product: product.clone(),
             plan: plan.clone(),
@@ -129,13 +135,16 @@ impl LocalPurses {
             service_period,
         };
         let purse = purses.find(stretch, (service_period.start(zone), service_period.end(zone)))?;
-        if self.by_app.len() >= AT_HAND {
-            self.by_app.clear();
+        if self.by_app.len() + self.by_cap.len() >= AT_HAND {
+            self.sweep();
         }
-        let of_app = self.by_app.entry(app).or_default();
+        let at_hand = match paid_from.merchant {
+            None => self.by_app.entry(app).or_default(),
+            Some(_) => self.by_cap.entry(balance).or_default(),
+        };
         // It is there, and for another time, if its service period was another when it began.
-        if !of_app.iter().any(|known| Arc::ptr_eq(known, &purse)) {
-            of_app.push(purse.clone());
+        if !at_hand.iter().any(|known| Arc::ptr_eq(known, &purse)) {
+            at_hand.push(purse.clone());
         }
         Ok(purse)
     }
@@ -143,5 +152,6 @@ impl LocalPurses {
     /// Forgets all, so that the shared map can drop what nobody uses.
     pub fn sweep(&mut self) {
         self.by_app.clear();
+        self.by_cap.clear();
     }
 }

@@ -31,6 +31,8 @@ const IDEMPOTENT: u8 = 3;
 /// Of records of transactions that are neither plain sales nor plain refunds, and of calls that are paid from a balance: an older
 /// program waits for a newer one.
 const DETAILED: u8 = 4;
+/// The same with units of a merchant's cap behind.
+const CAPPED: u8 = 5;
 
 /// Why bytes are not a usage record.
 #[derive(Debug, thiserror::Error)]
@@ -155,8 +157,10 @@ pub struct Facts<'a> {
     pub disclosed: &'a str,
     /// What tells whether it is another call again.
     pub idempotency: Option<Idempotency>,
-    /// Units of a balance by which it was let through.
+    /// Units of the balance that pays by which it was let through.
     pub held: u64,
+    /// Units of its merchant's cap by which it was let through.
+    pub held_of_cap: u64,
     /// What it is worth.
     pub evidence: &'a Evidence,
 }
@@ -201,6 +205,7 @@ pub fn encode(record: &UsageRecord) -> Vec<u8> {
         disclosed: &disclosed,
         idempotency: record.idempotency,
         held: record.held,
+        held_of_cap: record.held_of_cap,
         evidence: &record.evidence,
     };
     write(&facts, &mut bytes);
@@ -218,7 +223,7 @@ pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
 /// The format of a record that only a newer program reads; `None` for any that this one should.
 #[must_use]
 pub fn newer_format(bytes: &[u8]) -> Option<u8> {
-    bytes.first().copied().filter(|format| *format > DETAILED && *format != omission::FORMAT)
+    bytes.first().copied().filter(|format| *format > CAPPED && *format != omission::FORMAT)
 }
 
 #[cfg(test)]

@@ -78,6 +78,7 @@ const STEPS: &[Step] = &[
     step!(44, "quotas", "0044_quotas.sql"),
     step!(45, "waiting", "0045_waiting.sql"),
     step!(46, "latest_calls", "0046_latest_calls.sql"),
+    step!(47, "caps", "0047_caps.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

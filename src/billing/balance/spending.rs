@@ -1,19 +1,21 @@
 //! What fees take of balances: added in the transaction that charges them. Fees of calls from before a balance was made are owed, as
-//! are those that none pays.
+//! are those that none pays. A merchant's cap pays none, and those of its calls are counted on it beside what pays them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
 
+use super::merchants::merchants;
 use super::payment::pay;
 use crate::billing::error::BillingError;
 use crate::domain::balance::{Balance, Owner};
 use crate::domain::charge::{Charge, LineKey};
-use crate::domain::id::{AppId, BalanceId, PartnerId};
+use crate::domain::id::{AppId, BalanceId, MerchantId, PartnerId};
 use crate::domain::money::{Currency, MoneyError};
 use crate::domain::time::Timestamp;
 use crate::store::Transaction;
 use crate::store::balance_spent::SpentKey;
 use crate::store::numbers::Numbers;
+use crate::store::usage_batch::Recorded;
 
 /// Whose fees.
 type Payer<'c> = (&'c AppId, &'c PartnerId, Currency);
@@ -31,13 +33,15 @@ struct Spent {
 }
 
 impl Spending {
-    /// What new fees, each with the time of its call, take of the balances that pay them.
+    /// What new fees, each with the time of its call, take of the balances that pay them, and of caps. `records` are those of the
+    /// calls, as far as they are new.
     ///
     /// # Errors
     /// [`BillingError::Store`], [`BillingError::Money`].
     pub(in crate::billing) async fn of(
         transaction: &mut Transaction,
         charges: &[(Timestamp, Charge)],
+        records: &[Recorded],
     ) -> Result<Self, BillingError> {
         let is_fee = |(_, charge): &&(Timestamp, Charge)| charge.line.kind.is_fee();
         if !charges.iter().any(|new| is_fee(&new)) || !transaction.has_balances().await? {
@@ -45,14 +49,8 @@ impl Spending {
         }
         let mut fees: HashMap<Payer<'_>, Vec<(Timestamp, SpentKey, i64)>> = HashMap::new();
         for (at, charge) in charges.iter().filter(is_fee) {
-            let LineKey { app, partner, currency, service_period, period, .. } = &charge.line;
-            let key = SpentKey {
-                app: app.clone(),
-                partner: partner.clone(),
-                period: *period,
-                service_period: *service_period,
-            };
-            fees.entry((app, partner, *currency)).or_default().push((*at, key, charge.minor));
+            let LineKey { app, partner, currency, .. } = &charge.line;
+            fees.entry((app, partner, *currency)).or_default().push((*at, key(&charge.line), charge.minor));
         }
         let owners: BTreeSet<&str> =
             fees.keys().flat_map(|(app, partner, _)| [app.as_str(), partner.as_str()]).collect();
@@ -68,14 +66,54 @@ impl Spending {
             let paying = paying(&of_owner, payer);
             for (at, key, minor) in fees {
                 let Some(balance) = paying.iter().find(|balance| balance.is_for(at)) else { continue };
-                let new =
-                    || Spent { balance: (*balance).clone(), partner: partner.clone(), sums: BTreeMap::new() };
-                let spent = spending.0.entry(balance.id.clone()).or_insert_with(new);
-                let sum = spent.sums.entry(key).or_default();
-                *sum = sum.checked_add(minor).ok_or(MoneyError::Overflow)?;
+                spending.count(balance, partner, (key, minor))?;
             }
         }
+        if transaction.has_caps().await? {
+            let fees: Vec<_> = charges.iter().filter(is_fee).collect();
+            spending.count_on_caps(transaction, &fees, records).await?;
+        }
         Ok(spending)
+    }
+
+    /// Counts fees of calls for merchants on those merchants' caps.
+    async fn count_on_caps(
+        &mut self,
+        transaction: &mut Transaction,
+        fees: &[&(Timestamp, Charge)],
+        records: &[Recorded],
+    ) -> Result<(), BillingError> {
+        let merchants = merchants(transaction, fees.iter().map(|(_, fee)| fee.usage), records).await?;
+        let owners: BTreeSet<&str> = merchants.values().map(MerchantId::as_str).collect();
+        let owners: Vec<&str> = owners.into_iter().collect();
+        let balances = transaction.balances_of(&owners).await?;
+        let mut caps: HashMap<(&MerchantId, &AppId, Currency), Vec<&Balance>> = HashMap::new();
+        for balance in &balances {
+            if let Owner::Merchant { merchant, app } = &balance.owner {
+                caps.entry((merchant, app, balance.currency)).or_default().push(balance);
+            }
+        }
+        for (at, Charge { usage, line, minor, .. }) in fees.iter().copied() {
+            let Some(merchant) = merchants.get(usage) else { continue };
+            let caps = caps.get(&(merchant, &line.app, line.currency));
+            if let Some(cap) = caps.and_then(|caps| caps.iter().find(|cap| cap.is_for(*at))) {
+                self.count(cap, &line.partner, (key(line), *minor))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn count(
+        &mut self,
+        balance: &Balance,
+        partner: &PartnerId,
+        (key, minor): (SpentKey, i64),
+    ) -> Result<(), MoneyError> {
+        let new = || Spent { balance: balance.clone(), partner: partner.clone(), sums: BTreeMap::new() };
+        let spent = self.0.entry(balance.id.clone()).or_insert_with(new);
+        let sum = spent.sums.entry(key).or_default();
+        *sum = sum.checked_add(minor).ok_or(MoneyError::Overflow)?;
+        Ok(())
     }
 
     /// The balances that it takes something of.
@@ -104,6 +142,11 @@ impl Spending {
         }
         Ok(())
     }
+}
+
+/// Where a fee of that line stands.
+fn key(LineKey { app, partner, service_period, period, .. }: &LineKey) -> SpentKey {
+    SpentKey { app: app.clone(), partner: partner.clone(), period: *period, service_period: *service_period }
 }
 
 /// The balances that pay someone's fees, or did: an app's own come before its partner's.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    DETAILED, DISCLOSING, IDEMPOTENT, PLAIN, RecordError, WireCall, WireContext, WireDetails, WireEvidence,
+    CAPPED, DISCLOSING, IDEMPOTENT, PLAIN, RecordError, WireCall, WireContext, WireDetails, WireEvidence,
 };
 use crate::domain::id::{
     AppId, CategoryName, GrantId, MerchantId, NodeId, PartnerId, PartyName, PlanName, ProductName, RouteName,
@@ -34,7 +34,7 @@ impl Decoder {
     /// [`RecordError`] for bytes that [`super::encode`] did not write.
     pub fn decode(&mut self, bytes: &[u8]) -> Result<UsageRecord, RecordError> {
         let (format, rest) = bytes.split_first().ok_or(RecordError::Format(0))?;
-        if !(PLAIN..=DETAILED).contains(format) {
+        if !(PLAIN..=CAPPED).contains(format) {
             return Err(RecordError::Format(*format));
         }
         let ((id, at), rest) = postcard::take_from_bytes::<([u8; 16], i64)>(rest)?;
@@ -45,6 +45,7 @@ impl Decoder {
             None => &*self.contexts.entry(bytes.into()).or_insert(context(&wire)?),
         };
         type Read<'r> = (WireCall<'r>, &'r str, Option<([u8; 16], u64)>, u64, Option<WireDetails<'r>>);
+        let mut held_of_cap = 0;
         let (call, disclosed, again, held, more): Read<'_> = match *format {
             PLAIN => (postcard::from_bytes(call)?, "", None, 0, None),
             DISCLOSING => {
@@ -54,6 +55,11 @@ impl Decoder {
             IDEMPOTENT => {
                 let (call, scopes, digest, seconds) = postcard::from_bytes(call)?;
                 (call, scopes, Some((digest, seconds)), 0, None)
+            }
+            CAPPED => {
+                let (read, units) = postcard::from_bytes::<(Read<'_>, u64)>(call)?;
+                held_of_cap = units;
+                read
             }
             _ => postcard::from_bytes(call)?,
         };
@@ -72,6 +78,7 @@ impl Decoder {
             },
             idempotency,
             held,
+            held_of_cap,
             evidence: evidence(call.evidence, more.as_ref().map(details).transpose()?.unwrap_or_default())?,
             ..context.clone()
         })
@@ -108,6 +115,7 @@ fn context(wire: &WireContext<'_>) -> Result<UsageRecord, RecordError> {
         disclosed: ScopeSet::none(),
         idempotency: None,
         held: 0,
+        held_of_cap: 0,
         evidence: Evidence::Free,
     })
 }

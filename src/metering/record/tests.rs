@@ -34,6 +34,7 @@ fn record(status: u16, minor: i64, reason: String) -> UsageRecord {
         disclosed: ScopeSet::none(),
         idempotency: None,
         held: 0,
+        held_of_cap: 0,
         evidence: if reason.is_empty() {
             Evidence::Billable {
                 units: 1,
@@ -51,18 +52,24 @@ fn record(status: u16, minor: i64, reason: String) -> UsageRecord {
     }
 }
 
+/// Units of a balance, nearly always none.
+fn units() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), any::<u64>()]
+}
+
 proptest! {
     #[test]
     fn a_record_survives_its_bytes(
         status: u16, minor: i64, reason in ".{0,20}", scopes in "([a-z]{1,4}(:[a-z]{1,3})? ){0,3}",
-        again in prop::option::of((any::<[u8; 16]>(), any::<u32>())), held in prop_oneof![Just(0), any::<u64>()],
+        again in prop::option::of((any::<[u8; 16]>(), any::<u32>())), (held, held_of_cap) in (units(), units()),
     ) {
         let idempotency = again
             .map(|(digest, seconds)| Idempotency { digest, kept_for: Duration::from_secs(seconds.into()) });
         let disclosed = scopes.parse().unwrap();
-        let record = UsageRecord { disclosed, idempotency, held, ..record(status, minor, reason) };
+        let record = UsageRecord { disclosed, idempotency, held, held_of_cap, ..record(status, minor, reason) };
         let bytes = encode(&record);
-        let is_plain = record.disclosed.is_empty() && idempotency.is_none() && held == 0;
+        let is_plain =
+            record.disclosed.is_empty() && idempotency.is_none() && (held, held_of_cap) == (0, 0);
         prop_assert_eq!(bytes[0] == PLAIN, is_plain, "older programs read it too");
         prop_assert_eq!(decode(&bytes).unwrap(), record);
     }
@@ -72,7 +79,7 @@ proptest! {
         kind in prop::sample::select(TransactionKind::ALL.to_vec()), minor: i64, is_rest: bool, is_any: bool,
         (tax, shipping) in any::<(Option<i64>, Option<i64>)>(), category in prop::option::of("[a-z]{1,9}"),
         parties in prop::collection::vec(("[a-z]{1,9}", "[a-z]{1,9}"), 0..3), scopes in "([a-z]{1,4} ){0,2}",
-        again in prop::option::of((any::<[u8; 16]>(), any::<u32>())), held in prop_oneof![Just(0), any::<u64>()],
+        again in prop::option::of((any::<[u8; 16]>(), any::<u32>())), (held, held_of_cap) in (units(), units()),
     ) {
         let details = Details {
             extent: if is_rest { Extent::Rest } else { Extent::Amount },
@@ -94,11 +101,14 @@ proptest! {
             disclosed: scopes.parse().unwrap(),
             idempotency,
             held,
+            held_of_cap,
             evidence: Evidence::Billable { units: 1, transaction: Some(transaction) },
             ..record(201, 1, String::new())
         };
         let bytes = encode(&record);
-        prop_assert_eq!(bytes[0] == DETAILED, !is_older || held > 0, "older programs read what they know");
+        let is_detailed = held_of_cap == 0 && (!is_older || held > 0);
+        prop_assert_eq!(bytes[0] == DETAILED, is_detailed, "older programs read what they know");
+        prop_assert_eq!(bytes[0] == CAPPED, held_of_cap > 0);
         prop_assert_eq!(decode(&bytes).unwrap(), record);
     }
 
@@ -119,7 +129,7 @@ proptest! {
     #[test]
     fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
         let _ = decode(&bytes);
-        for format in [PLAIN, DISCLOSING, IDEMPOTENT, DETAILED] {
+        for format in [PLAIN, DISCLOSING, IDEMPOTENT, DETAILED, CAPPED] {
             let _ = decode(&[&[format], &bytes[..]].concat());
         }
     }

@@ -2,7 +2,7 @@
 //! instructions. What stands where is said by [`super::WireContext`] and its like, which read them; a record that survives
 //! its bytes is written as it is read.
 
-use super::{DETAILED, DISCLOSING, Facts, IDEMPOTENT, PLAIN, detailed};
+use super::{CAPPED, DETAILED, DISCLOSING, Facts, IDEMPOTENT, PLAIN, detailed};
 use crate::domain::id::{CategoryName, GrantId, MerchantId, RouteName};
 use crate::domain::transaction::{Details, Extent, Reach, Transaction};
 use crate::domain::usage::{Evidence, Idempotency};
@@ -12,13 +12,16 @@ pub fn write<'r>(facts: &Facts<'_>, room: &'r mut Vec<u8>) -> &'r [u8] {
     room.clear();
     let mut bytes = Bytes(room);
     let details = detailed(facts.evidence);
-    if facts.held > 0 || details.is_some() {
-        bytes.byte(DETAILED);
+    if facts.held > 0 || facts.held_of_cap > 0 || details.is_some() {
+        bytes.byte(if facts.held_of_cap > 0 { CAPPED } else { DETAILED });
         facts_of_all(&mut bytes, facts);
         bytes.text(facts.disclosed);
         bytes.optional(facts.idempotency, Bytes::idempotency);
         bytes.number(facts.held);
         bytes.optional(details, Bytes::details);
+        if facts.held_of_cap > 0 {
+            bytes.number(facts.held_of_cap);
+        }
         return room;
     }
     match (facts.disclosed, facts.idempotency) {

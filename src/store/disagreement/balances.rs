@@ -1,4 +1,5 @@
-//! Balances: what was spent of them is what their owners' fees came to since they were made, and what could be paid is.
+//! Balances: what was spent of them is what their owners' fees came to since they were made, or those of calls for the merchant whose cap
+//! it is, and what could be paid is.
 
 use super::Disagreement;
 
@@ -8,11 +9,13 @@ macro_rules! fees {
     () => {
         concat!(
             "(select b.id as balance, k.service_period, k.period, k.app, k.partner, c.minor from \
-         (select number, id, at, fee_terms as terms, fee_minor as minor from usage where fee_minor is not null union all \
-         select u.number, u.id, u.at, o.terms, o.minor from other_charge o join usage u on u.number = o.usage \
+         (select number, id, at, context, fee_terms as terms, fee_minor as minor from usage where fee_minor is not null union all \
+         select u.number, u.id, u.at, u.context, o.terms, o.minor from other_charge o join usage u on u.number = o.usage \
          where o.kind in ('service_fee', 'rewalk')) c join charge_terms k on k.number = c.terms \
-         join balance b on b.owner in (k.app, k.partner) and b.currency = k.currency \
-         and b.owner = case b.owner_kind when 'app' then k.app else k.partner end \
+         join usage_context x on x.number = c.context \
+         join balance b on b.owner in (k.app, k.partner, x.merchant) and b.currency = k.currency \
+         and b.owner = case b.owner_kind when 'app' then k.app when 'partner' then k.partner else x.merchant end \
+         and b.app = case b.owner_kind when 'merchant' then k.app else '' end \
          left join usage_exception e on e.id = 'usage:' || c.id and e.newer_kind = 'time' \
          left join exception_resolution r on r.exception = e.id and coalesce(r.evidence, '') <> ",
             its_own_time!(),

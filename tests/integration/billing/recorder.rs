@@ -100,6 +100,7 @@ fn usage(sequence: u64, minor: i64) -> Drained {
             disclosed: ScopeSet::none(),
             idempotency: None,
             held: 0,
+            held_of_cap: 0,
             evidence: Evidence::Billable {
                 units: 1,
                 transaction: Some(Transaction {

@@ -139,6 +139,7 @@ pub(crate) fn usage(id: u128, units: u64, transaction: Option<Transaction>) -> U
         disclosed: ScopeSet::none(),
         idempotency: None,
         held: 0,
+        held_of_cap: 0,
         evidence: Evidence::Billable { units, transaction },
     }
 }

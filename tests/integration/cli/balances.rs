@@ -31,6 +31,18 @@ async fn a_balance_is_made_paid_into_and_looked_at() {
     assert!(accounts.contains("platform:cash") && accounts.contains(&format!("partner:{partner}:deposit")));
     let nothing = run(&world, &["balance", "give-back", &id, "--node", "node-9"]).await;
     assert!(nothing.status == 1 && nothing.err.contains("leased nothing"), "{}", nothing.err);
+    let merchant = ["merchant", "create", "--username", "shop", "--name", "Shop"];
+    let merchant = text(&done(&world, &merchant).await, "id");
+    let app = ["app", "create", "--partner", &partner, "--name", "Shop", "--scope", "order:read"];
+    let app =
+        text(&done(&world, &[&app[..], &["--redirect-uri", "https://a.example/cb"]].concat()).await, "id");
+    let create = ["balance", "create", "--merchant", &merchant, "--kind", "budget", "--currency", "CNY"];
+    let made = done(&world, &[&create[..], &["--app", &app, "--limit", "20.00"]].concat()).await;
+    assert_eq!(made["owner"], json!({"kind": "merchant", "id": merchant, "app": app}));
+    let shown = run(&world, &["balance", "show", &text(&made, "id")]).await.out;
+    assert!(shown.contains("on app") && shown.contains("20.00"), "{shown}");
+    let no_app = run(&world, &[&create[..], &["--partner", &partner, "--limit", "20.00"]].concat()).await;
+    assert_eq!(no_app.status, 2, "{}", no_app.err);
     let neither = run(&world, &["balance", "create", "--currency", "CNY", "--kind", "prepaid"]).await;
     assert_eq!(neither.status, 2, "{}", neither.err);
 }

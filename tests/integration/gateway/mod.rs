@@ -3,6 +3,7 @@
 mod abandoned;
 mod allowed;
 mod answers;
+mod balance_caps;
 mod balance_terms;
 mod balances;
 mod bodies;

@@ -118,6 +118,7 @@ fn usage(status: u16) -> Vec<u8> {
         disclosed: ScopeSet::none(),
         idempotency: None,
         held: 0,
+        held_of_cap: 0,
         evidence: Evidence::Free,
     };
     record::encode(&usage)

@@ -68,7 +68,13 @@ async fn balances_of_the_fortieth_step_are_carried_on(place: Place) {
     assert_eq!((leases.len(), &stretch.part, run.since, *units), (1, &None, 0, 4));
     let disputed = disputed(&store, &balances[0].id).await.unwrap();
     assert_eq!((disputed.len(), &disputed[0].stretch.part, disputed[0].units), (1, &None, 3));
+    // An exception may keep units of several balances, each once.
+    let of_another = "insert into balance_dispute (exception, balance, app, product, plan, plan_version, item, promotion, \
+                      service_period, units) values ('usage:u5', 'bal_2', 'a', 'store', 'standard', 1, '', 0, '2026-11', 3)";
+    place.tamper(of_another).await;
     for sql in [
+        of_another,
+        "update balance set app = 'a' where id = 'bal_2'",
         "update balance set currency = 'USD'",
         "delete from balance",
         "update balance_lease set since = 1",
