@@ -16,10 +16,11 @@ use super::problem::{FieldError, Problem};
 use super::state::AdminState;
 use crate::billing::balance::leases::give_up;
 use crate::billing::balance::left;
+use crate::billing::balance::used_up::{FOR_EVER, used_up_until};
 use crate::billing::error::BillingError;
 use crate::domain::action::Action;
 use crate::domain::audit::Subject;
-use crate::domain::balance::{Balance, BalanceKind, Lease, Owner, Part, Stretch};
+use crate::domain::balance::{Balance, BalanceKind, Funds, Lease, Owner, Part, Stretch};
 use crate::domain::id::{AppId, BalanceId, MerchantId, NodeId, PartnerId};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::random::new_id;
@@ -30,6 +31,11 @@ use crate::store::{Page, StoreError};
 
 /// The kinds of balance by name.
 const KINDS: [&str; 3] = ["prepaid", "credit", "budget"];
+/// What is counted on a balance, by name.
+const FEES: &str = "fees";
+const FEES_AND_SHARES: &str = "fees_and_shares";
+/// What is told of a balance on which shares are counted.
+const BEYOND: &str = "by shares of calls under way, or not recorded yet, as it is used up: only their answers tell what these come to";
 
 /// `POST /admin/balances`.
 pub(super) async fn create(
@@ -48,10 +54,23 @@ pub(super) async fn create(
     {
         body.wrong("kind", "is budget for a merchant's cap, which pays nothing".to_owned());
     }
-    let built = (|| Some((owner?, kind?, currency?)))();
-    let (owner, kind, currency) = body.finish(built)?;
+    let counts_shares = counts_shares(&mut body, owner.as_ref());
+    let built = (|| Some((owner?, kind?, currency?, counts_shares?)))();
+    let (owner, kind, currency, counts_shares) = body.finish(built)?;
     let id = BalanceId::new(&new_id("bal_", &*state.random)?).map_err(|_| Problem::Internal)?;
-    let balance = Balance { id, owner, kind, currency, created_at: state.clock.now(), ended_at: None };
+    let balance = Balance {
+        id,
+        owner,
+        kind,
+        currency,
+        created_at: state.clock.now(),
+        ended_at: None,
+        counts_shares,
+        used_up_until: None,
+    };
+    // Until money is paid in, or its limit changes.
+    let used_up_until = used_up_until(&balance, Funds::default(), FOR_EVER);
+    let balance = Balance { used_up_until, ..balance };
     let mut made = shown(&balance);
     let store = who.recording(&state, (Action::BalanceCreate, subject(&balance)), (None, Some(&made)));
     store.create_balance(&balance).await.map_err(|error| refused(error, &balance))?;
@@ -78,7 +97,8 @@ pub(super) async fn forget(state: &AdminState, balance: &Balance) -> Result<(), 
     Ok(())
 }
 
-/// Whether a plan to which someone is subscribed whose fees it pays has fees in its currency, or nobody is subscribed to any yet.
+/// Whether a plan to which someone is subscribed whose fees it pays has fees in its currency, or shares that it counts, which are in that
+/// of each sale; or nobody is subscribed to any yet.
 async fn has_fees(state: &AdminState, balance: &Balance) -> Result<bool, Problem> {
     let apps = match &balance.owner {
         Owner::App(app) | Owner::Merchant { app, .. } => vec![app.clone()],
@@ -97,7 +117,10 @@ async fn has_fees(state: &AdminState, balance: &Balance) -> Result<bool, Problem
         for subscription in state.store.subscriptions_of(app).await? {
             let Some(plan) = snapshot.plans.get(&subscription.plan) else { continue };
             is_subscribed = true;
-            let has_fees = |tariff: &Tariff| tariff.currency == balance.currency && !tariff.fees.is_empty();
+            let has_fees = |tariff: &Tariff| {
+                let has_fees = tariff.currency == balance.currency && !tariff.fees.is_empty();
+                has_fees || (balance.counts_shares && tariff.share.is_some())
+            };
             if plan.versions.iter().any(|version| has_fees(&version.tariff)) {
                 return Ok(true);
             }
@@ -127,6 +150,21 @@ fn owner(body: &mut Fields) -> Option<Owner> {
             None
         }
     }
+}
+
+/// Whether shares are counted on the new balance, too: on any but a cap, unless it says otherwise.
+fn counts_shares(body: &mut Fields, owner: Option<&Owner>) -> Option<bool> {
+    let named = |name: &str| match name {
+        FEES => Some(false),
+        FEES_AND_SHARES => Some(true),
+        _ => None,
+    };
+    let is_cap = owner.is_some_and(|owner| owner.capped().is_some());
+    let counts = body.optional("counts", fields::one_of(named, "fees or fees_and_shares"))?;
+    if counts == Some(true) && is_cap {
+        body.wrong("counts", "is fees for a merchant's cap".to_owned());
+    }
+    Some(counts.unwrap_or(!is_cap))
 }
 
 fn kind(
@@ -249,6 +287,7 @@ fn shown(balance: &Balance) -> Value {
         "kind": balance.kind.name(),
         "currency": balance.currency.code(),
         "limit": limit,
+        "counts": if balance.counts_shares { FEES_AND_SHARES } else { FEES },
         "created_at": balance.created_at.to_string(),
         "ended_at": balance.ended_at.map(|ended| ended.to_string()),
     })
@@ -268,6 +307,9 @@ pub(super) async fn with_sums(state: &AdminState, balance: &Balance) -> Result<V
     told["spent"] = money(funds.spent);
     told["reserved"] = money(funds.reserved);
     told["left"] = money(balance.left(funds));
+    if balance.counts_shares {
+        told["may_go_below_zero"] = json!(BEYOND);
+    }
     let leases = left::leases(&state.store, &balance.id).await?;
     told["leases"] = leases.iter().map(lease).collect();
     let disputed = left::disputed(&state.store, &balance.id).await?;

@@ -41,6 +41,9 @@ enum Action {
         /// The limit of a credit, or of a month's budget, such as 100.00
         #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
         limit: Option<String>,
+        /// Leave shares of sales to be owed, and count fees alone
+        #[arg(long)]
+        fees_only: bool,
     },
     /// All balances
     List,
@@ -155,6 +158,7 @@ const COLUMNS: &[Column] = &[
     ("kind", "/kind"),
     ("currency", "/currency"),
     ("limit", "/limit"),
+    ("counts", "/counts"),
     ("created", "/created_at"),
     ("ended", "/ended_at"),
     ("warning", "/warning"),
@@ -168,11 +172,13 @@ const SUMS: &[Column] = &[
     ("kind", "/kind"),
     ("currency", "/currency"),
     ("limit", "/limit"),
+    ("counts", "/counts"),
     ("period", "/period"),
     ("paid in", "/paid_in"),
     ("spent", "/spent"),
     ("reserved", "/reserved"),
     ("left", "/left"),
+    ("may go below zero", "/may_go_below_zero"),
     ("ended", "/ended_at"),
     ("already taken", "/already_taken"),
 ];
@@ -180,13 +186,16 @@ const SUMS: &[Column] = &[
 pub(super) fn run(arguments: BalanceArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
-        Action::Create { app, partner, merchant, kind, currency, limit } => {
+        Action::Create { app, partner, merchant, kind, currency, limit, fees_only } => {
             let mut body = json!({ "kind": kind.name(), "currency": currency });
             let named = [("app", app), ("partner", partner), ("merchant", merchant), ("limit", limit)];
             for (name, value) in named {
                 if let Some(value) = value {
                     body[name] = json!(value);
                 }
+            }
+            if fees_only {
+                body["counts"] = json!("fees");
             }
             screen.entry(&node.post("/admin/balances", &body)?, COLUMNS)
         }

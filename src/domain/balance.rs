@@ -138,6 +138,10 @@ pub struct Balance {
     pub created_at: Timestamp,
     /// Until when they are, if it has ended: those of later calls are owed, or paid from another.
     pub ended_at: Option<Timestamp>,
+    /// Whether shares are counted on it, too, once they are earned; never on a cap.
+    pub counts_shares: bool,
+    /// Until when no call passes that may bring a share, as what was spent has reached its bound.
+    pub used_up_until: Option<Timestamp>,
 }
 
 /// The sums of a balance, in minor units; what is spent of a budget is that of one service period.
@@ -145,7 +149,7 @@ pub struct Balance {
 pub struct Funds {
     /// What was paid in.
     pub paid_in: i64,
-    /// What the fees of recorded calls came to.
+    /// What the fees of recorded calls came to, and their shares if it counts those.
     pub spent: i64,
     /// The most that the fees of calls can come to that nodes may still let through, or that are not recorded yet.
     pub reserved: i64,
@@ -168,7 +172,7 @@ impl Balance {
         }
     }
 
-    /// What may still be promised, in minor units. Below zero only by calls that no node had promised anything for.
+    /// What may still be promised, in minor units. Below zero only by calls that no node had promised anything for, and by shares.
     #[must_use]
     pub fn left(&self, funds: Funds) -> i64 {
         let Funds { paid_in, spent, reserved } = funds;
@@ -193,6 +197,8 @@ pub struct PaidFrom {
     pub currency: Currency,
     /// The merchant whose cap it is; none of one that pays.
     pub merchant: Option<MerchantId>,
+    /// Until when no call passes that may bring a share.
+    pub used_up_until: Option<Timestamp>,
 }
 
 impl PaidFrom {
@@ -211,7 +217,7 @@ impl PaidFrom {
 
     /// What a caller is told whose call it does not bear, and what to do.
     pub(super) fn detail_when_exhausted(&self) -> String {
-        let Self { balance, kind, currency, merchant } = self;
+        let Self { balance, kind, currency, merchant, .. } = self;
         if let Some(merchant) = merchant {
             return format!(
                 "What the cap {balance} of merchant {merchant} has left for this app in {currency} this month, beside what is reserved for \
@@ -289,6 +295,8 @@ mod tests {
             currency: "CNY".parse().unwrap(),
             created_at: Timestamp::default(),
             ended_at: None,
+            counts_shares: true,
+            used_up_until: None,
         }
     }
 

@@ -17,7 +17,7 @@ use super::recording::Call;
 use super::worker::Worker;
 use crate::domain::balance::PaidFrom;
 use crate::domain::refusal::Refusal;
-use crate::domain::usage::Evidence;
+use crate::domain::usage::{Evidence, TransactionKind};
 use crate::journal::reservation::Reservation;
 use crate::limit::purse::{Exhausted, Hold, Purse};
 use crate::limit::purses::{Sought, TooMany};
@@ -69,11 +69,25 @@ type Counting<'c> = [Option<(Arc<Purse>, &'c PaidFrom)>; 2];
 /// # Errors
 /// [`Refusal::BalanceExhausted`].
 pub(super) fn refuse_known(worker: &Worker, call: &Call, permit: &Permit<'_>) -> Result<(), Refusal> {
+    if let Some(paid_from) = used_up(call, permit) {
+        return Err(exhausted(paid_from));
+    }
     let purses = purses(worker, call, permit)?;
     match purses.iter().flatten().find(|(purse, _)| purse.lacks(UNITS)) {
         Some((_, paid_from)) => Err(exhausted(paid_from)),
         None => Ok(()),
     }
+}
+
+/// The balance of which it is known that nothing is left, of a call that may bring a share to be counted on it: only the answer tells
+/// how much, in which currency.
+fn used_up<'c>(call: &'c Call, permit: &Permit<'_>) -> Option<&'c PaidFrom> {
+    let balances = &call.identity.as_ref()?.caller.app.balances;
+    let used_up = balances.iter().find(|one| one.used_up_until.is_some_and(|until| call.at < until))?;
+    let (_, version) = permit.subscribed.as_ref()?;
+    let (share, route) = (version.tariff.share.as_ref()?, call.route()?);
+    let is_sale = call.meter()?.transaction.as_ref()?.kind == TransactionKind::Sale;
+    (is_sale && share.may_be_partners(&route.name)).then_some(used_up)
 }
 
 /// Promises a call what it needs. What one that is refused was promised by then goes back as soon as it is concluded.
@@ -205,6 +219,7 @@ mod tests {
             kind: BalanceKind::Budget(5),
             currency: "CNY".parse().unwrap(),
             merchant: merchant.map(|id| id.parse().unwrap()),
+            used_up_until: None,
         };
         let (pays, caps) = (of(&paying, None), of(&cap, Some("merchant_1")));
         let purses: Counting<'_> = [Some((paying.clone(), &pays)), Some((cap.clone(), &caps))];

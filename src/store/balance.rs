@@ -24,6 +24,8 @@ row! {
         currency: String,
         created_at: i64,
         ended_at: Option<i64>,
+        counts_shares: i64,
+        used_up_until: Option<i64>,
     }
 }
 
@@ -47,6 +49,8 @@ impl TryFrom<BalanceRow> for Balance {
             currency: parse("balance.currency", &row.currency)?,
             created_at: Timestamp::from_micros(row.created_at),
             ended_at: row.ended_at.map(Timestamp::from_micros),
+            counts_shares: row.counts_shares != 0,
+            used_up_until: row.used_up_until.map(Timestamp::from_micros),
         })
     }
 }
@@ -54,7 +58,8 @@ impl TryFrom<BalanceRow> for Balance {
 macro_rules! select_balance {
     ($tail:literal) => {
         concat!(
-            "select id, owner_kind, owner, app, kind, amount_limit, currency, created_at, ended_at from balance ",
+            "select id, owner_kind, owner, app, kind, amount_limit, currency, created_at, ended_at, counts_shares, used_up_until \
+             from balance ",
             $tail
         )
     };
@@ -184,8 +189,14 @@ fn paying(balances: &[Balance], app: &AppId, partner: &PartnerId) -> Vec<PaidFro
     let mut paying: Vec<PaidFrom> = Vec::new();
     for balance in balances().filter(is_own).chain(balances().filter(is_partners)) {
         if paying.iter().all(|other| other.currency != balance.currency) {
-            let Balance { id, kind, currency, .. } = balance;
-            paying.push(PaidFrom { balance: id.clone(), kind: *kind, currency: *currency, merchant: None });
+            let Balance { id, kind, currency, used_up_until, .. } = balance;
+            paying.push(PaidFrom {
+                balance: id.clone(),
+                kind: *kind,
+                currency: *currency,
+                merchant: None,
+                used_up_until: *used_up_until,
+            });
         }
     }
     paying
@@ -208,8 +219,8 @@ impl Transaction {
         }
         on!(self.connection(), db => {
             sqlx::query(
-                "insert into balance (id, owner_kind, owner, app, kind, amount_limit, currency, created_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8)",
+                "insert into balance (id, owner_kind, owner, app, kind, amount_limit, currency, created_at, counts_shares, \
+                 used_up_until) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             )
             .bind(balance.id.as_str())
             .bind(balance.owner.kind())
@@ -219,6 +230,8 @@ impl Transaction {
             .bind(balance.kind.limit().unwrap_or(0))
             .bind(balance.currency.to_string())
             .bind(balance.created_at.as_micros())
+            .bind(i64::from(balance.counts_shares))
+            .bind(balance.used_up_until.map(Timestamp::as_micros))
             .execute(db)
             .await
             .map(|_| ())
@@ -310,6 +323,26 @@ impl Transaction {
             .transpose()
     }
 
+    /// Says until when no call passes that may bring a share; every node hears of it. The transaction must have locked the balance.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn keep_used_up(
+        &mut self,
+        balance: &BalanceId,
+        until: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query("update balance set used_up_until = $2 where id = $1")
+                .bind(balance.as_str())
+                .bind(until.map(Timestamp::as_micros))
+                .execute(db)
+                .await
+                .map(|_| ())
+        })?;
+        Ok(())
+    }
+
     /// Changes a balance by a cause. The transaction must have locked it, and it must not have ended.
     ///
     /// # Errors
@@ -337,7 +370,8 @@ impl Transaction {
                 .map(|_| ())
         })?;
         on!(self.connection(), db => {
-            sqlx::query("update balance set amount_limit = $2, ended_at = $3 where id = $1")
+            // Whether it is used up by another limit is found out as the next call is recorded.
+            sqlx::query("update balance set amount_limit = $2, ended_at = $3, used_up_until = null where id = $1")
                 .bind(balance.id.as_str())
                 .bind(limit)
                 .bind(ended_at)

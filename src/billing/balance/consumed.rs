@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::leases::lock;
 use super::reserved::tariff;
 use super::spending::Spending;
+use super::used_up::note_used_up;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::domain::balance::{Balance, Lease, Owner, Part, Run, Stretch};
@@ -30,7 +31,7 @@ pub(in crate::billing) struct Calls<'b> {
     pub(in crate::billing) exceptions: &'b [UsageException],
 }
 
-/// Adds what fees take to what was spent of balances, and consumes the leased units by which the calls were let through. Those of
+/// Adds what charges take to what was spent of balances, and consumes the leased units by which the calls were let through. Those of
 /// calls whose worth is for someone to decide stay reserved until that is done. All balances are locked first, in the order in which
 /// everyone does.
 ///
@@ -55,7 +56,12 @@ pub(in crate::billing) async fn settle(
         balances.extend(open.into_iter().map(|lease| lease.stretch.balance));
     }
     let balances = lock(transaction, balances.iter()).await?;
+    let spent: Vec<&Balance> = spending.balances().filter_map(|id| balances.get(id)).collect();
     spending.add(transaction, (calls.origin, now), numbers).await?;
+    let running = Period::of(now, zone);
+    for balance in spent {
+        note_used_up(transaction, balance, Some((running, running.end(zone)))).await?;
+    }
     match held {
         Some(held) => held.consume(transaction, &balances).await,
         None => Ok(()),

@@ -1,5 +1,6 @@
-//! What fees take of balances: added in the transaction that charges them. Fees of calls from before a balance was made are owed, as
-//! are those that none pays. A merchant's cap pays none, and those of its calls are counted on it beside what pays them.
+//! What fees, and shares that are earned, take of balances: added in the transaction that charges them. Those of calls from before a
+//! balance was made are owed, as are those that none pays. A merchant's cap pays none, and fees of its calls are counted on it beside what
+//! pays them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
@@ -17,14 +18,14 @@ use crate::store::balance_spent::SpentKey;
 use crate::store::numbers::Numbers;
 use crate::store::usage_batch::Recorded;
 
-/// Whose fees.
+/// Who owes what is charged.
 type Payer<'c> = (&'c AppId, &'c PartnerId, Currency);
 
 /// What is to be added to what was spent of balances, by their ids, so that all lock them in one order.
 #[derive(Default)]
 pub(in crate::billing) struct Spending(BTreeMap<BalanceId, Spent>);
 
-/// What fees take of one balance.
+/// What charges take of one balance.
 struct Spent {
     balance: Balance,
     partner: PartnerId,
@@ -33,7 +34,7 @@ struct Spent {
 }
 
 impl Spending {
-    /// What new fees, each with the time of its call, take of the balances that pay them, and of caps. `records` are those of the
+    /// What new charges, each with the time of its call, take of the balances that pay them, and of caps. `records` are those of the
     /// calls, as far as they are new.
     ///
     /// # Errors
@@ -43,17 +44,16 @@ impl Spending {
         charges: &[(Timestamp, Charge)],
         records: &[Recorded],
     ) -> Result<Self, BillingError> {
-        let is_fee = |(_, charge): &&(Timestamp, Charge)| charge.line.kind.is_fee();
-        if !charges.iter().any(|new| is_fee(&new)) || !transaction.has_balances().await? {
+        if charges.is_empty() || !transaction.has_balances().await? {
             return Ok(Self::default());
         }
-        let mut fees: HashMap<Payer<'_>, Vec<(Timestamp, SpentKey, i64)>> = HashMap::new();
-        for (at, charge) in charges.iter().filter(is_fee) {
-            let LineKey { app, partner, currency, .. } = &charge.line;
-            fees.entry((app, partner, *currency)).or_default().push((*at, key(&charge.line), charge.minor));
+        let mut owed: HashMap<Payer<'_>, Vec<&(Timestamp, Charge)>> = HashMap::new();
+        for new in charges {
+            let LineKey { app, partner, currency, .. } = &new.1.line;
+            owed.entry((app, partner, *currency)).or_default().push(new);
         }
         let owners: BTreeSet<&str> =
-            fees.keys().flat_map(|(app, partner, _)| [app.as_str(), partner.as_str()]).collect();
+            owed.keys().flat_map(|(app, partner, _)| [app.as_str(), partner.as_str()]).collect();
         let owners: Vec<&str> = owners.into_iter().collect();
         let balances = transaction.balances_of(&owners).await?;
         let mut of_owner: HashMap<(&str, &str, Currency), Vec<&Balance>> = HashMap::new();
@@ -62,15 +62,18 @@ impl Spending {
             of_owner.entry(owner).or_default().push(balance);
         }
         let mut spending = Self::default();
-        for (payer @ (_, partner, _), fees) in fees {
+        for (payer @ (_, partner, _), owed) in owed {
             let paying = paying(&of_owner, payer);
-            for (at, key, minor) in fees {
-                let Some(balance) = paying.iter().find(|balance| balance.is_for(at)) else { continue };
-                spending.count(balance, partner, (key, minor))?;
+            for (at, Charge { line, minor, .. }) in owed {
+                let pays = |balance: &&&Balance| {
+                    balance.is_for(*at) && (line.kind.is_fee() || balance.counts_shares)
+                };
+                let Some(balance) = paying.iter().find(pays) else { continue };
+                spending.count(balance, partner, (key(line), *minor))?;
             }
         }
         if transaction.has_caps().await? {
-            let fees: Vec<_> = charges.iter().filter(is_fee).collect();
+            let fees: Vec<_> = charges.iter().filter(|(_, charge)| charge.line.kind.is_fee()).collect();
             spending.count_on_caps(transaction, &fees, records).await?;
         }
         Ok(spending)
@@ -144,12 +147,12 @@ impl Spending {
     }
 }
 
-/// Where a fee of that line stands.
+/// Where a charge of that line stands.
 fn key(LineKey { app, partner, service_period, period, .. }: &LineKey) -> SpentKey {
     SpentKey { app: app.clone(), partner: partner.clone(), period: *period, service_period: *service_period }
 }
 
-/// The balances that pay someone's fees, or did: an app's own come before its partner's.
+/// The balances that pay what someone owes, or did: an app's own come before its partner's.
 fn paying<'b>(
     balances: &HashMap<(&str, &str, Currency), Vec<&'b Balance>>,
     (app, partner, currency): Payer<'_>,

@@ -24,6 +24,7 @@ impl Store {
             kind,
             currency,
             merchant: Some(merchant.clone()),
+            used_up_until: None,
         };
         Ok(caps.into_iter().map(told).collect())
     }

@@ -4,6 +4,7 @@ mod accounts;
 mod balance_caps;
 mod balance_changes;
 mod balance_leases;
+mod balance_shares;
 mod balances;
 mod books;
 mod cancelled;

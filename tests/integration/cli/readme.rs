@@ -293,7 +293,13 @@ fn each() -> Vec<Refusal> {
     let exhausted = |kind, merchant: Option<&str>| {
         let (balance, currency) = ("bal_1".parse().unwrap(), "CNY".parse().unwrap());
         let merchant = merchant.map(|id| id.parse().unwrap());
-        Refusal::BalanceExhausted(Box::new(PaidFrom { balance, kind, currency, merchant }))
+        Refusal::BalanceExhausted(Box::new(PaidFrom {
+            balance,
+            kind,
+            currency,
+            merchant,
+            used_up_until: None,
+        }))
     };
     let beyond = |plan| Refusal::BeyondPlan(Box::new(plan));
     let mut all = vec![

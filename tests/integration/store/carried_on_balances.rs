@@ -22,6 +22,8 @@ async fn a_store_of_the_thirty_third_step_takes_balances(place: Place) {
         currency: "CNY".parse().unwrap(),
         created_at: START,
         ended_at: None,
+        counts_shares: true,
+        used_up_until: None,
     };
     store.create_balance(&balance).await.unwrap();
     store.close().await;
@@ -61,6 +63,7 @@ async fn balances_of_the_fortieth_step_are_carried_on(place: Place) {
     let store = place.open().await;
     let balances = store.balances(&Page::first()).await.unwrap();
     assert_eq!(balances.iter().map(|balance| balance.id.as_str()).collect::<Vec<_>>(), ["bal_1", "bal_2"]);
+    assert!(balances.iter().all(|balance| !balance.counts_shares), "an older program made them");
     let billed = "select balance || ' ' || period || ' ' || app || ' ' || minor from balance_billed";
     assert_eq!(place.texts(billed).await, ["bal_1 2026-11 a 2"]);
     let leases = leases(&store, &balances[0].id).await.unwrap();

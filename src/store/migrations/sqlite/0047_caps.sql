@@ -1,5 +1,5 @@
--- Balances that are a merchant's cap on what one app may cost in its name; and units that someone has to decide about on each of the
--- balances on which a call is counted.
+-- Balances that are a merchant's cap on what one app may cost in its name, and balances on which shares are counted; and units that
+-- someone has to decide about on each of the balances on which a call is counted.
 
 pragma defer_foreign_keys = on; -- what refers to balances is right again at the end
 create table balance_before as select * from balance;
@@ -13,7 +13,10 @@ create table balance (
     amount_limit integer not null check (amount_limit >= 0 and (kind <> 'prepaid' or amount_limit = 0)),
     currency text not null,
     created_at integer not null,
-    ended_at integer -- from then on fees are not counted on it
+    ended_at integer, -- from then on fees are not counted on it
+    -- Whether shares are, too; not on those of older programs.
+    counts_shares integer not null default 0 check (counts_shares in (0, 1) and (counts_shares = 0 or owner_kind <> 'merchant')),
+    used_up_until integer -- until then no call passes that may bring a share
 ) strict, without rowid;
 insert into balance (id, owner_kind, owner, kind, amount_limit, currency, created_at, ended_at)
     select id, owner_kind, owner, kind, amount_limit, currency, created_at, ended_at from balance_before;
@@ -23,7 +26,8 @@ create index balance_by_owner on balance (owner);
 create index balance_by_capped on balance (app) where app <> '';
 create trigger balance_stays before update on balance
     when new.id <> old.id or new.owner_kind <> old.owner_kind or new.owner <> old.owner or new.app <> old.app
-        or new.kind <> old.kind or new.currency <> old.currency or new.created_at <> old.created_at or old.ended_at is not null
+        or new.kind <> old.kind or new.currency <> old.currency or new.created_at <> old.created_at
+        or new.counts_shares <> old.counts_shares or old.ended_at is not null
     begin select raise(abort, 'balance is append-only'); end;
 create trigger balance_is_kept before delete on balance
     begin select raise(abort, 'balance is append-only'); end;
