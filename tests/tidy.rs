@@ -69,6 +69,7 @@ const MONEY: &[&str] = &[
     "src/domain/split.rs",
     "src/domain/statement.rs",
     "src/domain/tariff.rs",
+    "src/domain/tariff/",
     "src/domain/usage.rs",
 ];
 

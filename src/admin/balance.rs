@@ -1,5 +1,5 @@
-//! Balances that fees are paid from: made for an app, or for all apps of a partner, and looked at. What changes them is in
-//! [`super::balance_change`].
+//! Balances on which fees are counted: made for an app, for all apps of a partner, or for a merchant as its cap on an app, and looked at.
+//! What changes them is in [`super::balance_change`].
 
 use std::sync::Arc;
 
@@ -16,11 +16,12 @@ use super::problem::{FieldError, Problem};
 use super::state::AdminState;
 use crate::billing::balance::leases::give_up;
 use crate::billing::balance::left;
+use crate::billing::balance::used_up::{FOR_EVER, used_up_until};
 use crate::billing::error::BillingError;
 use crate::domain::action::Action;
 use crate::domain::audit::Subject;
-use crate::domain::balance::{Balance, BalanceKind, Lease, Owner, Part, Stretch};
-use crate::domain::id::{AppId, BalanceId, NodeId, PartnerId};
+use crate::domain::balance::{Balance, BalanceKind, Funds, Lease, Owner, Part, Stretch};
+use crate::domain::id::{AppId, BalanceId, MerchantId, NodeId, PartnerId};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::random::new_id;
 use crate::domain::tariff::Tariff;
@@ -30,6 +31,11 @@ use crate::store::{Page, StoreError};
 
 /// The kinds of balance by name.
 const KINDS: [&str; 3] = ["prepaid", "credit", "budget"];
+/// What is counted on a balance, by name.
+const FEES: &str = "fees";
+const FEES_AND_SHARES: &str = "fees_and_shares";
+/// What is told of a balance on which shares are counted.
+const BEYOND: &str = "by shares of calls under way, or not recorded yet, as it is used up: only their answers tell what these come to";
 
 /// `POST /admin/balances`.
 pub(super) async fn create(
@@ -43,19 +49,39 @@ pub(super) async fn create(
     let currency = body.required("currency", fields::text::<Currency>);
     let limit = body.optional("limit", text);
     let kind = self::kind(&mut body, kind, currency, limit);
-    let built = (|| Some((owner?, kind?, currency?)))();
-    let (owner, kind, currency) = body.finish(built)?;
+    if let (Some(Owner::Merchant { .. }), Some(BalanceKind::Prepaid | BalanceKind::Credit(_))) =
+        (&owner, kind)
+    {
+        body.wrong("kind", "is budget for a merchant's cap, which pays nothing".to_owned());
+    }
+    let counts_shares = counts_shares(&mut body, owner.as_ref());
+    let built = (|| Some((owner?, kind?, currency?, counts_shares?)))();
+    let (owner, kind, currency, counts_shares) = body.finish(built)?;
     let id = BalanceId::new(&new_id("bal_", &*state.random)?).map_err(|_| Problem::Internal)?;
-    let balance = Balance { id, owner, kind, currency, created_at: state.clock.now(), ended_at: None };
+    let balance = Balance {
+        id,
+        owner,
+        kind,
+        currency,
+        created_at: state.clock.now(),
+        ended_at: None,
+        counts_shares,
+        used_up_until: None,
+    };
+    // Until money is paid in, or its limit changes.
+    let used_up_until = used_up_until(&balance, Funds::default(), FOR_EVER);
+    let balance = Balance { used_up_until, ..balance };
     let mut made = shown(&balance);
     let store = who.recording(&state, (Action::BalanceCreate, subject(&balance)), (None, Some(&made)));
     store.create_balance(&balance).await.map_err(|error| refused(error, &balance))?;
     forget(&state, &balance).await?;
     if !has_fees(&state, &balance).await? {
-        let owner = balance.owner.kind();
-        made["warning"] = json!(format!(
-            "no plan that this {owner} is subscribed to has fees in {currency}: nothing is paid from this balance"
-        ));
+        let (owner, nothing) = match &balance.owner {
+            Owner::App(_) | Owner::Partner(_) => (balance.owner.kind(), "nothing is paid from this balance"),
+            Owner::Merchant { .. } => ("app", "nothing is counted on this cap"),
+        };
+        let warning = format!("no plan that this {owner} is subscribed to has fees in {currency}: {nothing}");
+        made["warning"] = json!(warning);
     }
     tracing::info!(balance = %balance.id, owner = balance.owner.id(), kind = kind.name(), "a balance was made");
     created(&format!("/admin/balances/{}", balance.id), made)
@@ -66,14 +92,16 @@ pub(super) async fn forget(state: &AdminState, balance: &Balance) -> Result<(), 
     match &balance.owner {
         Owner::App(app) => state.invalidation.forget_app(app),
         Owner::Partner(partner) => forget_apps(state, partner).await?,
+        Owner::Merchant { merchant, .. } => state.invalidation.forget_merchant(merchant),
     }
     Ok(())
 }
 
-/// Whether a plan to which someone is subscribed whose fees it pays has fees in its currency, or nobody is subscribed to any yet.
+/// Whether a plan to which someone is subscribed whose fees it pays has fees in its currency, or shares that it counts, which are in that
+/// of each sale; or nobody is subscribed to any yet.
 async fn has_fees(state: &AdminState, balance: &Balance) -> Result<bool, Problem> {
     let apps = match &balance.owner {
-        Owner::App(app) => vec![app.clone()],
+        Owner::App(app) | Owner::Merchant { app, .. } => vec![app.clone()],
         Owner::Partner(partner) => {
             let first = Page::first().with_size(MAX_PAGE_SIZE);
             let apps = state.store.apps_of(partner, &first).await?;
@@ -89,7 +117,10 @@ async fn has_fees(state: &AdminState, balance: &Balance) -> Result<bool, Problem
         for subscription in state.store.subscriptions_of(app).await? {
             let Some(plan) = snapshot.plans.get(&subscription.plan) else { continue };
             is_subscribed = true;
-            let has_fees = |tariff: &Tariff| tariff.currency == balance.currency && !tariff.fees.is_empty();
+            let has_fees = |tariff: &Tariff| {
+                let has_fees = tariff.currency == balance.currency && !tariff.fees.is_empty();
+                has_fees || (balance.counts_shares && tariff.share.is_some())
+            };
             if plan.versions.iter().any(|version| has_fees(&version.tariff)) {
                 return Ok(true);
             }
@@ -98,18 +129,42 @@ async fn has_fees(state: &AdminState, balance: &Balance) -> Result<bool, Problem
     Ok(!is_subscribed)
 }
 
-/// Whose the new balance is: an app's or a partner's.
+/// Whose the new balance is: an app's, a partner's, or a merchant's cap on an app.
 fn owner(body: &mut Fields) -> Option<Owner> {
     let app = body.optional("app", fields::text::<AppId>)?;
     let partner = body.optional("partner", fields::text::<PartnerId>)?;
-    match (app, partner) {
-        (Some(app), None) => Some(Owner::App(app)),
-        (None, Some(partner)) => Some(Owner::Partner(partner)),
-        (Some(_), Some(_)) | (None, None) => {
+    let merchant = body.optional("merchant", fields::text::<MerchantId>)?;
+    match (app, partner, merchant) {
+        (Some(app), None, None) => Some(Owner::App(app)),
+        (None, Some(partner), None) => Some(Owner::Partner(partner)),
+        (Some(app), None, Some(merchant)) => Some(Owner::Merchant { merchant, app }),
+        (None, None, Some(_)) => {
+            body.wrong(
+                "app",
+                "is missing: a merchant's cap is on what one app may cost in its name".to_owned(),
+            );
+            None
+        }
+        (Some(_), Some(_), _) | (None, None, None) | (None, Some(_), Some(_)) => {
             body.wrong("app", "name either an app, or a partner for all of its apps".to_owned());
             None
         }
     }
+}
+
+/// Whether shares are counted on the new balance, too: on any but a cap, unless it says otherwise.
+fn counts_shares(body: &mut Fields, owner: Option<&Owner>) -> Option<bool> {
+    let named = |name: &str| match name {
+        FEES => Some(false),
+        FEES_AND_SHARES => Some(true),
+        _ => None,
+    };
+    let is_cap = owner.is_some_and(|owner| owner.capped().is_some());
+    let counts = body.optional("counts", fields::one_of(named, "fees or fees_and_shares"))?;
+    if counts == Some(true) && is_cap {
+        body.wrong("counts", "is fees for a merchant's cap".to_owned());
+    }
+    Some(counts.unwrap_or(!is_cap))
 }
 
 fn kind(
@@ -143,16 +198,23 @@ pub(super) fn text(value: &Value) -> Result<String, String> {
 
 fn refused(error: StoreError, balance: &Balance) -> Problem {
     let (kind, id, currency) = (balance.owner.kind(), balance.owner.id(), balance.currency);
-    match error {
-        StoreError::Conflict { .. } => Problem::Conflict(format!(
+    match (error, balance.owner.capped()) {
+        (StoreError::Conflict { .. }, Some(app)) => {
+            Problem::Conflict(format!("Merchant {id} has a cap in {currency} on app {app} already."))
+        }
+        (StoreError::Conflict { .. }, None) => Problem::Conflict(format!(
             "A balance in {currency} pays for this {kind}, or for some of the same apps, already: of an app's fees in a \
              currency all are paid from one."
         )),
-        StoreError::Missing { .. } => Problem::Invalid(vec![FieldError {
+        (StoreError::Missing { what: "app" }, Some(app)) => Problem::Invalid(vec![FieldError {
+            pointer: "/app".to_owned(),
+            detail: format!("there is no app {app}"),
+        }]),
+        (StoreError::Missing { .. }, _) => Problem::Invalid(vec![FieldError {
             pointer: format!("/{kind}"),
             detail: format!("there is no {kind} {id}"),
         }]),
-        other => other.into(),
+        (other, _) => other.into(),
     }
 }
 
@@ -215,12 +277,17 @@ pub(super) fn subject(balance: &Balance) -> Subject {
 
 fn shown(balance: &Balance) -> Value {
     let limit = balance.kind.limit().map(|minor| Amount { minor, currency: balance.currency }.to_string());
+    let mut owner = json!({ "kind": balance.owner.kind(), "id": balance.owner.id() });
+    if let Some(app) = balance.owner.capped() {
+        owner["app"] = json!(app.as_str());
+    }
     json!({
         "id": balance.id.as_str(),
-        "owner": { "kind": balance.owner.kind(), "id": balance.owner.id() },
+        "owner": owner,
         "kind": balance.kind.name(),
         "currency": balance.currency.code(),
         "limit": limit,
+        "counts": if balance.counts_shares { FEES_AND_SHARES } else { FEES },
         "created_at": balance.created_at.to_string(),
         "ended_at": balance.ended_at.map(|ended| ended.to_string()),
     })
@@ -240,6 +307,9 @@ pub(super) async fn with_sums(state: &AdminState, balance: &Balance) -> Result<V
     told["spent"] = money(funds.spent);
     told["reserved"] = money(funds.reserved);
     told["left"] = money(balance.left(funds));
+    if balance.counts_shares {
+        told["may_go_below_zero"] = json!(BEYOND);
+    }
     let leases = left::leases(&state.store, &balance.id).await?;
     told["leases"] = leases.iter().map(lease).collect();
     let disputed = left::disputed(&state.store, &balance.id).await?;

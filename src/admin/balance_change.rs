@@ -177,7 +177,9 @@ fn moved(balance: &Balance, minor: i64, cause: &str) -> Value {
 async fn partner_of(state: &AdminState, balance: &Balance) -> Result<PartnerId, Problem> {
     match &balance.owner {
         Owner::Partner(partner) => Ok(partner.clone()),
-        Owner::App(app) => Ok(state.store.app(app).await?.ok_or(Problem::NotFound("app"))?.partner),
+        Owner::App(app) | Owner::Merchant { app, .. } => {
+            Ok(state.store.app(app).await?.ok_or(Problem::NotFound("app"))?.partner)
+        }
     }
 }
 

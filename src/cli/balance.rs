@@ -1,4 +1,4 @@
-//! `tollgate balance`: what apps and partners may still spend on fees.
+//! `tollgate balance`: what apps and partners may still spend on fees, and what apps may still cost in merchants' names.
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
@@ -20,14 +20,18 @@ pub(super) struct BalanceArguments {
 enum Action {
     /// Make a balance from which the fees of an app, or of all apps of a partner, are paid from now on
     ///
-    /// Without one they are owed. A call that the balance does not bear is refused.
+    /// Without one they are owed. A call that the balance does not bear is refused. With a merchant it is that merchant's cap: what the
+    /// app's calls for it may come to each month, whoever pays.
     Create {
-        /// The app that it pays for
+        /// The app that it pays for, or that the merchant's cap is on
         #[arg(long, value_name = "ID", required_unless_present = "partner", conflicts_with = "partner")]
         app: Option<String>,
         /// The partner for all of whose apps it pays
         #[arg(long, value_name = "ID")]
         partner: Option<String>,
+        /// The merchant whose cap on the app it is, of the kind budget
+        #[arg(long, value_name = "ID", requires = "app")]
+        merchant: Option<String>,
         /// What bounds it
         #[arg(long, value_enum)]
         kind: Kind,
@@ -37,6 +41,9 @@ enum Action {
         /// The limit of a credit, or of a month's budget, such as 100.00
         #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
         limit: Option<String>,
+        /// Leave shares of sales to be owed, and count fees alone
+        #[arg(long)]
+        fees_only: bool,
     },
     /// All balances
     List,
@@ -147,9 +154,11 @@ const COLUMNS: &[Column] = &[
     ("id", "/id"),
     ("of", "/owner/kind"),
     ("owner", "/owner/id"),
+    ("on app", "/owner/app"),
     ("kind", "/kind"),
     ("currency", "/currency"),
     ("limit", "/limit"),
+    ("counts", "/counts"),
     ("created", "/created_at"),
     ("ended", "/ended_at"),
     ("warning", "/warning"),
@@ -159,14 +168,17 @@ const SUMS: &[Column] = &[
     ("id", "/id"),
     ("of", "/owner/kind"),
     ("owner", "/owner/id"),
+    ("on app", "/owner/app"),
     ("kind", "/kind"),
     ("currency", "/currency"),
     ("limit", "/limit"),
+    ("counts", "/counts"),
     ("period", "/period"),
     ("paid in", "/paid_in"),
     ("spent", "/spent"),
     ("reserved", "/reserved"),
     ("left", "/left"),
+    ("may go below zero", "/may_go_below_zero"),
     ("ended", "/ended_at"),
     ("already taken", "/already_taken"),
 ];
@@ -174,12 +186,16 @@ const SUMS: &[Column] = &[
 pub(super) fn run(arguments: BalanceArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
-        Action::Create { app, partner, kind, currency, limit } => {
+        Action::Create { app, partner, merchant, kind, currency, limit, fees_only } => {
             let mut body = json!({ "kind": kind.name(), "currency": currency });
-            for (name, value) in [("app", app), ("partner", partner), ("limit", limit)] {
+            let named = [("app", app), ("partner", partner), ("merchant", merchant), ("limit", limit)];
+            for (name, value) in named {
                 if let Some(value) = value {
                     body[name] = json!(value);
                 }
+            }
+            if fees_only {
+                body["counts"] = json!("fees");
             }
             screen.entry(&node.post("/admin/balances", &body)?, COLUMNS)
         }

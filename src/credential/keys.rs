@@ -60,6 +60,7 @@ impl KnownKey {
             credential_id: self.id.as_str().into(),
             merchant: None,
             grant: None,
+            caps: Vec::new(),
             scopes: self.scopes,
             narrowing: self.narrowing,
         };

@@ -246,7 +246,8 @@ impl Loader {
         // A merchant is a grant's for good.
         stamps.push(judging.changes.stamp(grant.merchant.as_str()));
         let merchant = self.source.merchant(&grant.merchant).await?;
-        let what = Arc::new(KnownGrant { grant, merchant });
+        let caps = self.source.caps(&grant.merchant, &grant.app).await?;
+        let what = Arc::new(KnownGrant { grant, merchant, caps });
         let known = Known { what, stamps, loaded_at: judging.monotonic };
         subjects.grants.insert(id.clone(), known.clone());
         Ok(known)
@@ -264,6 +265,7 @@ fn caller<I: Display, O>(
         credential_id: credential.id.to_string().into(),
         merchant: None,
         grant: None,
+        caps: Vec::new(),
         scopes: credential.scopes_of(&app.scopes),
         narrowing: credential.narrowing.shared(),
         app,
@@ -337,6 +339,7 @@ fn judged(
         credential_id: token.id.as_str().into(),
         merchant: token.merchant.clone(),
         grant: grant.map(|grant| grant.what.grant.id.clone()),
+        caps: grant.map(|grant| grant.what.caps.clone()).unwrap_or_default(),
         scopes: scopes.intersection(&facts.scopes),
         narrowing: None,
         app: facts,
@@ -371,7 +374,7 @@ fn granted_scopes<'g>(
     token: &VerifiedToken,
     grant: Option<&'g KnownGrant>,
 ) -> Result<Option<&'g ScopeSet>, Refusal> {
-    let Some(KnownGrant { grant, merchant }) = grant else { return Ok(None) };
+    let Some(KnownGrant { grant, merchant, .. }) = grant else { return Ok(None) };
     if grant.revoked_at.is_some() || grant.app != token.app {
         return Err(GRANT_REVOKED);
     }

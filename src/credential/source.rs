@@ -67,6 +67,10 @@ pub trait IdentitySource: Send + Sync {
     async fn balances(&self, _app: &App) -> Result<Vec<PaidFrom>, SourceUnavailable> {
         Ok(Vec::new())
     }
+    /// The merchant's caps on what the app may cost in its name; of a source that knows of no money, none.
+    async fn caps(&self, _merchant: &MerchantId, _app: &AppId) -> Result<Vec<PaidFrom>, SourceUnavailable> {
+        Ok(Vec::new())
+    }
     /// The grant.
     async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, SourceUnavailable>;
     /// The grant of a merchant to an app that holds, if there is one.

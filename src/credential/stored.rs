@@ -108,6 +108,10 @@ impl IdentitySource for StoredIdentities {
         Ok(paid_from.remove(&app.id).unwrap_or_default())
     }
 
+    async fn caps(&self, merchant: &MerchantId, app: &AppId) -> Result<Vec<PaidFrom>, SourceUnavailable> {
+        self.store.caps_of(merchant, app).await.map_err(out_of_reach)
+    }
+
     async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {
         self.store.grant(id).await.map_err(out_of_reach)
     }

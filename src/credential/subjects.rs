@@ -10,6 +10,7 @@ use super::foreign_issuers::ForeignIssuers;
 use super::freshness::{Changes, Stamps};
 use super::key_ring::KeyRing;
 use super::revoked::RevokedTokens;
+use crate::domain::balance::PaidFrom;
 use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
 use crate::domain::identity::{Grant, Merchant};
 use crate::domain::principal::AppFacts;
@@ -27,10 +28,11 @@ pub(super) struct KnownApp {
     pub(super) token_rules: TokenRules,
 }
 
-/// A grant as it was loaded, with its merchant.
+/// A grant as it was loaded, with its merchant, and what that lets the app cost.
 pub(super) struct KnownGrant {
     pub(super) grant: Grant,
     pub(super) merchant: Option<Merchant>,
+    pub(super) caps: Vec<PaidFrom>,
 }
 
 /// Whether a family is revoked.

@@ -1,10 +1,10 @@
-//! Balances: what an app or a partner may still spend on fees. Money paid ahead, a credit limit and a monthly budget are one
-//! object, told apart by what bounds it.
+//! Balances: what an app or a partner may still spend on fees, and what an app may still cost in a merchant's name. Money paid ahead, a
+//! credit limit and a monthly budget are one object, told apart by what bounds it and by whose it is.
 //!
 //! What is left follows from sums alone: what was paid in, what was spent, and what is reserved for calls that nodes may still let
 //! through.
 
-use super::id::{AppId, BalanceId, ItemName, NodeId, PartnerId, ProductName};
+use super::id::{AppId, BalanceId, ItemName, MerchantId, NodeId, PartnerId, ProductName};
 use super::money::Currency;
 use super::plan::PlanRef;
 use super::time::{Period, Timestamp};
@@ -16,6 +16,13 @@ pub enum Owner {
     App(AppId),
     /// It pays for all apps of a partner.
     Partner(PartnerId),
+    /// It pays for nothing: it is the cap of a merchant on what one app may cost in its name.
+    Merchant {
+        /// Whose cap it is.
+        merchant: MerchantId,
+        /// Which app it bounds, and that app's calls for the merchant alone.
+        app: AppId,
+    },
 }
 
 impl Owner {
@@ -25,6 +32,7 @@ impl Owner {
         match self {
             Self::App(_) => "app",
             Self::Partner(_) => "partner",
+            Self::Merchant { .. } => "merchant",
         }
     }
 
@@ -34,6 +42,16 @@ impl Owner {
         match self {
             Self::App(app) => app.as_str(),
             Self::Partner(partner) => partner.as_str(),
+            Self::Merchant { merchant, .. } => merchant.as_str(),
+        }
+    }
+
+    /// The app that a merchant's cap bounds; none of an owner that pays.
+    #[must_use]
+    pub fn capped(&self) -> Option<&AppId> {
+        match self {
+            Self::App(_) | Self::Partner(_) => None,
+            Self::Merchant { app, .. } => Some(app),
         }
     }
 }
@@ -80,7 +98,7 @@ impl BalanceKind {
         }
     }
 
-    /// The stable code of a call that a balance of this kind does not bear.
+    /// The stable code of a call that a balance of this kind does not bear which pays for it.
     #[must_use]
     pub fn code_when_exhausted(self) -> &'static str {
         match self {
@@ -114,12 +132,16 @@ pub struct Balance {
     pub owner: Owner,
     /// What bounds it.
     pub kind: BalanceKind,
-    /// Fees in this currency are paid from it, and no others.
+    /// Fees in this currency are counted on it, and no others.
     pub currency: Currency,
     /// Since when fees are counted on it.
     pub created_at: Timestamp,
     /// Until when they are, if it has ended: those of later calls are owed, or paid from another.
     pub ended_at: Option<Timestamp>,
+    /// Whether shares are counted on it, too, once they are earned; never on a cap.
+    pub counts_shares: bool,
+    /// Until when no call passes that may bring a share, as what was spent has reached its bound.
+    pub used_up_until: Option<Timestamp>,
 }
 
 /// The sums of a balance, in minor units; what is spent of a budget is that of one service period.
@@ -127,7 +149,7 @@ pub struct Balance {
 pub struct Funds {
     /// What was paid in.
     pub paid_in: i64,
-    /// What the fees of recorded calls came to.
+    /// What the fees of recorded calls came to, and their shares if it counts those.
     pub spent: i64,
     /// The most that the fees of calls can come to that nodes may still let through, or that are not recorded yet.
     pub reserved: i64,
@@ -150,7 +172,7 @@ impl Balance {
         }
     }
 
-    /// What may still be promised, in minor units. Below zero only by calls that no node had promised anything for.
+    /// What may still be promised, in minor units. Below zero only by calls that no node had promised anything for, and by shares.
     #[must_use]
     pub fn left(&self, funds: Funds) -> i64 {
         let Funds { paid_in, spent, reserved } = funds;
@@ -164,21 +186,45 @@ impl Balance {
     }
 }
 
-/// What the data plane needs to know of a balance that pays an app's fees.
+/// What the data plane needs to know of a balance on which an app's fees are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PaidFrom {
     /// The balance.
     pub balance: BalanceId,
     /// What bounds it.
     pub kind: BalanceKind,
-    /// Fees in this currency are paid from it.
+    /// Fees in this currency are counted on it.
     pub currency: Currency,
+    /// The merchant whose cap it is; none of one that pays.
+    pub merchant: Option<MerchantId>,
+    /// Until when no call passes that may bring a share.
+    pub used_up_until: Option<Timestamp>,
 }
 
 impl PaidFrom {
+    /// The stable code of a call that it does not bear: of a cap another one, as somebody else is to be asked for more.
+    pub(super) fn code_when_exhausted(&self) -> &'static str {
+        if self.merchant.is_some() { "cap_exhausted" } else { self.kind.code_when_exhausted() }
+    }
+
+    pub(super) fn title_when_exhausted(&self) -> &'static str {
+        if self.merchant.is_some() {
+            "The merchant's cap is used up"
+        } else {
+            self.kind.title_when_exhausted()
+        }
+    }
+
     /// What a caller is told whose call it does not bear, and what to do.
     pub(super) fn detail_when_exhausted(&self) -> String {
-        let Self { balance, kind, currency } = self;
+        let Self { balance, kind, currency, merchant, .. } = self;
+        if let Some(merchant) = merchant {
+            return format!(
+                "What the cap {balance} of merchant {merchant} has left for this app in {currency} this month, beside what is reserved for \
+                 calls under way and on other nodes, is less than this call may cost, which had no effect. It is whole again next month; \
+                 ask the merchant, or the platform, for more."
+            );
+        }
         let what = match kind {
             BalanceKind::Prepaid => "Pay money in, and a second later calls pass again.",
             BalanceKind::Credit(_) => "Pay what is owed, or ask the platform for more credit.",
@@ -249,6 +295,8 @@ mod tests {
             currency: "CNY".parse().unwrap(),
             created_at: Timestamp::default(),
             ended_at: None,
+            counts_shares: true,
+            used_up_until: None,
         }
     }
 

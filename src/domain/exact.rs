@@ -74,6 +74,29 @@ impl Exact {
         self.0.checked_add(other.0).map(Self).ok_or(ExactError::TooLarge)
     }
 
+    /// What is left of it without the other, which may be below zero.
+    ///
+    /// # Errors
+    /// [`ExactError::TooLarge`].
+    pub fn minus(self, other: Self) -> Result<Self, ExactError> {
+        self.0.checked_sub(other.0).map(Self).ok_or(ExactError::TooLarge)
+    }
+
+    /// Whether it is a whole number of minor units.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        self.0.checked_rem_euclid(MINOR) == Some(0)
+    }
+
+    /// The least whole number of minor units above it.
+    ///
+    /// # Errors
+    /// [`ExactError::TooLarge`].
+    pub fn next_whole(self) -> Result<Self, ExactError> {
+        let whole = self.0.checked_div_euclid(MINOR).and_then(|whole| whole.checked_add(1));
+        whole.and_then(|whole| whole.checked_mul(MINOR)).map(Self).ok_or(ExactError::TooLarge)
+    }
+
     /// The amount that this is in a currency.
     ///
     /// # Errors
@@ -123,6 +146,17 @@ mod tests {
             percent.times(10_000).unwrap().rounded("CNY".parse().unwrap(), Rounding::HalfUp).unwrap();
         assert_eq!(amount.to_string(), "2.50");
         assert!(Exact::of_percent(parse_decimal("0.0000000000001").unwrap()).is_err());
+    }
+
+    #[test]
+    fn the_next_whole_is_above_also_of_a_whole() {
+        let next = |exact: Exact| exact.next_whole().unwrap();
+        assert_eq!(next(price("0.014", "CNY").unwrap()), Exact::of_minor(2));
+        assert_eq!(next(Exact::of_minor(2)), Exact::of_minor(3));
+        assert_eq!(next(Exact::ZERO.minus(Exact(1)).unwrap()), Exact::ZERO);
+        assert!(Exact::of_minor(-3).is_whole() && !price("0.014", "CNY").unwrap().is_whole());
+        assert_eq!(Exact(i128::MAX).next_whole(), Err(ExactError::TooLarge));
+        assert_eq!(Exact(i128::MIN).minus(Exact(1)), Err(ExactError::TooLarge));
     }
 
     #[test]

@@ -52,6 +52,15 @@ pub struct Bands {
     last: Rate,
 }
 
+/// What each of the units between two quantities adds at most, whichever of them it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dearest {
+    /// So much for being one more.
+    pub each: Exact,
+    /// So much beside that for a step that it may be the first behind, and how many such steps there are.
+    pub steps: Vec<(Exact, u64)>,
+}
+
 /// Bands that do not rise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a band ends at {ends}, and the one before it at {before}: each must end later than the one before")]
@@ -96,6 +105,54 @@ impl Ladder {
             }
         }
         Ok(most)
+    }
+
+    /// What each of the units behind `from` adds at most, up to `to`. Of packages, one may be begun in any case: it is not known which
+    /// units come first.
+    ///
+    /// # Errors
+    /// [`ExactError::TooLarge`].
+    pub fn dearest(&self, from: u64, to: u64) -> Result<Dearest, ExactError> {
+        let mut dearest = Dearest::default();
+        if to <= from {
+            return Ok(dearest);
+        }
+        let bands = match &self.steps {
+            Steps::PerUnit(each) => return Ok(Dearest { each: *each, ..dearest }),
+            Steps::Package { size, price } => {
+                let begun = to.div_ceil(size.get()).saturating_sub(from.div_ceil(size.get()));
+                dearest.steps.push((*price, begun.max(1)));
+                return Ok(dearest);
+            }
+            Steps::Graduated(bands) | Steps::Volume(bands) => bands,
+        };
+        let starts = std::iter::once(0).chain(bands.all().map(|(ends, _)| ends));
+        let met = starts.zip(bands.all()).filter(|(start, (ends, _))| *start < to && from < *ends);
+        let met: Vec<(u64, Rate)> = met.map(|(start, (_, rate))| (start, rate)).collect();
+        dearest.each = met.iter().map(|(_, rate)| rate.each).max().unwrap_or_default();
+        for (start, rate) in met.into_iter().filter(|(start, _)| from <= *start) {
+            let step = match &self.steps {
+                Steps::Volume(_) => {
+                    let rise = self.amount(start.saturating_add(1))?.minus(self.amount(start)?)?;
+                    rise.minus(dearest.each)?
+                }
+                Steps::PerUnit(_) | Steps::Graduated(_) | Steps::Package { .. } => rate.flat,
+            };
+            if step > Exact::ZERO {
+                dearest.steps.push((step, 1));
+            }
+        }
+        Ok(dearest)
+    }
+
+    /// Whether every quantity comes to a whole number of minor units.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let is_whole = |rate: &Rate| rate.each.is_whole() && rate.flat.is_whole();
+        match &self.steps {
+            Steps::PerUnit(each) | Steps::Package { price: each, .. } => each.is_whole(),
+            Steps::Graduated(bands) | Steps::Volume(bands) => bands.all().all(|(_, rate)| is_whole(&rate)),
+        }
     }
 
     /// The band in which unit `number` lies, from 1; none if there are no bands.
@@ -205,6 +262,31 @@ mod tests {
         assert_eq!(most(volume(), 101, 2_000), Ok(Exact::of_minor(10_000)));
         assert_eq!(most(volume(), 101, 1_500), Ok(Exact::of_minor(8_050)));
         assert_eq!(most(Steps::Graduated(bands()), 90, 101), Ok(Exact::of_minor(1_058)));
+    }
+
+    #[test]
+    fn a_unit_adds_at_most_what_the_dearest_band_on_the_way_costs_and_the_steps_there() {
+        let dearest = |steps: Steps, from: u64, to: u64| {
+            let Dearest { each, steps } = Ladder { steps, cap: None }.dearest(from, to).unwrap();
+            let minor =
+                |exact: Exact| (-20_000..20_000).find(|minor| Exact::of_minor(*minor) == exact).unwrap();
+            (minor(each), steps.into_iter().map(|(step, count)| (minor(step), count)).collect::<Vec<_>>())
+        };
+        let graduated = || Steps::Graduated(bands());
+        assert_eq!(dearest(graduated(), 0, 100), (10, vec![]));
+        assert_eq!(dearest(graduated(), 99, 101), (10, vec![(50, 1)]));
+        assert_eq!(dearest(graduated(), 100, 101), (8, vec![(50, 1)]));
+        assert_eq!(dearest(graduated(), 101, 5_000), (8, vec![]));
+        assert_eq!(dearest(graduated(), 7, 7), (0, vec![]));
+        let rising = Bands::new(vec![(10, rate(1, 0))], rate(3, 5)).unwrap();
+        assert_eq!(dearest(Steps::Volume(rising), 9, 20), (3, vec![(25, 1)]), "38 at 11 units, 10 at 10");
+        assert_eq!(dearest(Steps::Volume(bands()), 90, 110), (10, vec![]), "it falls");
+        let package = || Steps::Package { size: NonZeroU64::new(100).unwrap(), price: Exact::of_minor(80) };
+        assert_eq!(dearest(package(), 0, 100), (0, vec![(80, 1)]));
+        assert_eq!(dearest(package(), 40, 50), (0, vec![(80, 1)]), "others' may use up the package");
+        assert_eq!(dearest(package(), 40, 201), (0, vec![(80, 2)]));
+        assert_eq!(dearest(Steps::PerUnit(Exact::of_minor(3)), 4, 9), (3, vec![]));
+        assert!(Ladder { steps: graduated(), cap: None }.is_whole());
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Caller {
     pub merchant: Option<MerchantId>,
     /// The consent behind it.
     pub grant: Option<GrantId>,
+    /// The merchant's caps on what the app may cost in its name, one for each currency; nearly always none.
+    pub caps: Vec<PaidFrom>,
     /// What this credential permits.
     pub scopes: ScopeSet,
     /// To what else it is narrowed; `None`, if to nothing.

@@ -110,7 +110,7 @@ pub enum Refusal {
     },
     /// The plan does not let it through, and no short wait mends that.
     BeyondPlan(Box<BeyondPlan>),
-    /// What the app's fees are paid from bears no more.
+    /// What the app's fees are paid from, or its merchant's cap, bears no more.
     BalanceExhausted(Box<PaidFrom>),
     /// No endpoint of the upstream takes a connection.
     UpstreamUnreachable,
@@ -226,7 +226,7 @@ impl Refusal {
             Self::Ended(ended) => ended.code(),
             Self::LimitReached { .. } => "limit_reached",
             Self::BeyondPlan(beyond) => beyond.code(),
-            Self::BalanceExhausted(paid_from) => paid_from.kind.code_when_exhausted(),
+            Self::BalanceExhausted(paid_from) => paid_from.code_when_exhausted(),
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamBroken => "upstream_broken",
@@ -276,7 +276,7 @@ impl Refusal {
             Self::Ended(ended) => ended.title(),
             Self::LimitReached { .. } => "A limit is used up",
             Self::BeyondPlan(beyond) => beyond.title(),
-            Self::BalanceExhausted(paid_from) => paid_from.kind.title_when_exhausted(),
+            Self::BalanceExhausted(paid_from) => paid_from.title_when_exhausted(),
             Self::UpstreamUnreachable => "The upstream cannot be reached",
             Self::UpstreamTimeout => "The upstream took too long",
             Self::UpstreamBroken => "The upstream broke off",

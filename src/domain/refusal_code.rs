@@ -1,7 +1,7 @@
 //! The codes of refusals, for those who name one: who writes `scope_mising` is told so.
 
 /// The code of each [`Refusal`](super::refusal::Refusal), in the order in which the README lists them.
-pub const ALL: [&str; 60] = [
+pub const ALL: [&str; 61] = [
     "message_malformed",
     "transfer_coding_unsupported",
     "upgrade_unsupported",
@@ -53,6 +53,7 @@ pub const ALL: [&str; 60] = [
     "balance_exhausted",
     "credit_exhausted",
     "budget_exhausted",
+    "cap_exhausted",
     "upstream_unreachable",
     "upstream_timeout",
     "upstream_broken",

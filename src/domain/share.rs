@@ -266,6 +266,15 @@ impl Earned {
 pub struct CategoryUnknown;
 
 impl Share {
+    /// Whether the partner may owe a share of what is sold by calls of a route.
+    #[must_use]
+    pub fn may_be_partners(&self, route: &RouteName) -> bool {
+        let is_for = |item: &&ShareItem| item.routes.is_empty() || item.routes.contains(route);
+        // Behind one that is for all that is sold, none is reached.
+        let decides = |item: &&ShareItem| item.paid_by == Payer::Partner || item.categories.is_empty();
+        self.items.iter().filter(is_for).find(decides).is_some_and(|item| item.paid_by == Payer::Partner)
+    }
+
     /// A percentage of every sale, earned at once and all the platform's.
     #[must_use]
     pub fn of_percent(percent: Decimal, source: Location) -> Self {
@@ -379,5 +388,11 @@ mod tests {
         assert_eq!(chosen("order", Some("pen")), Ok(Some("rest".to_owned())));
         assert_eq!(chosen("order", Some("ship")), Ok(None));
         assert_eq!(chosen("order", None), Err(CategoryUnknown));
+        let is_partners =
+            |share: &Share| ["order", "other"].map(|route| share.may_be_partners(&route.parse().unwrap()));
+        let mut share = share;
+        assert_eq!(is_partners(&share), [true, true]);
+        share.items[0].paid_by = Payer::Merchant;
+        assert_eq!(is_partners(&share), [true, false], "the others are not reached");
     }
 }

@@ -20,6 +20,10 @@ use super::recurring::Recurring;
 use super::share::Share;
 use super::time::Timestamp;
 
+mod some_units;
+
+pub use some_units::SomeUnits;
+
 /// What the apps of a plan version pay.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tariff {

@@ -56,10 +56,12 @@ pub struct UsageRecord {
     pub disclosed: ScopeSet,
     /// What tells whether it is another call again, of one that brought an `Idempotency-Key` and may have to be paid for.
     pub idempotency: Option<Idempotency>,
-    /// Units leased of a balance by which it was let through; 0 for one that is owed, or costs nothing.
+    /// Units leased of the balance that pays by which it was let through; 0 for one that is owed, or costs nothing.
     pub held: u64,
     /// Of calls that were counted together: how many. What was not the same of all of them is left out.
     pub counted: Option<Counted>,
+    /// Units leased of its merchant's cap by which it was let through; 0 if there is none.
+    pub held_of_cap: u64,
     /// What the call is worth.
     pub evidence: Evidence,
 }

@@ -17,6 +17,7 @@ use super::worker::Worker;
 use crate::billing::rating::MAX_UNITS;
 use crate::domain::balance::PaidFrom;
 use crate::domain::refusal::Refusal;
+use crate::domain::transaction::TransactionKind;
 use crate::domain::usage::Evidence;
 use crate::journal::reservation::Reservation;
 use crate::limit::balance_purse::{BalanceHold, BalancePurse, Sought};
@@ -36,6 +37,8 @@ pub struct Promised {
     pub room: Option<Reservation>,
     /// Units of the balance that it is paid from.
     pub hold: Option<BalanceHold>,
+    /// Units of its merchant's cap.
+    pub cap: Option<BalanceHold>,
     /// Units of its plan's limits that count them, and what it holds of quotas.
     pub units: Option<Box<UnitsTaken>>,
 }
@@ -48,18 +51,21 @@ impl Promised {
         if let Some(taken) = self.units {
             taken.settle(evidence);
         }
-        let hold = match evidence {
-            Evidence::Billable { units, .. } => self.hold.map(|hold| hold.settled(*units)),
+        let settled = |hold: Option<BalanceHold>| match evidence {
+            Evidence::Billable { units, .. } => hold.map(|hold| hold.settled(*units)),
             // Its upstream may have acted, and who leaves decides when: what it holds stays reserved until somebody has decided.
-            Evidence::Exception { .. } => self.hold,
+            Evidence::Exception { .. } => hold,
             Evidence::Free => None,
         };
-        Self { hold, room: self.room, units: None }
+        Self { hold: settled(self.hold), cap: settled(self.cap), room: self.room, units: None }
     }
 }
 
+/// The purses of what a call is counted on: of the balance that pays for it, and of its merchant's cap.
+pub(super) type Counting = [Option<Arc<BalancePurse>>; 2];
+
 /// Refuses a call early of which it is known that its balance does not bear it, so that it uses up nothing of the plan's limits. Gives
-/// the purse of any other that may have to be paid from a balance.
+/// the purses of any other that is counted on some.
 ///
 /// # Errors
 /// [`Refusal::BalanceExhausted`].
@@ -67,22 +73,38 @@ pub(super) fn refuse_known(
     worker: &Worker,
     call: &Call,
     (permit, circumstances): (&Permit<'_>, &Circumstances<'_>),
-) -> Result<Option<Arc<BalancePurse>>, Refusal> {
-    match purse(worker, call, permit)? {
-        // Its request is read only if there is none at all.
-        Some(purse) if purse.lacks(1) && purse.lacks(units::of_call(call, circumstances, &mut None)) => {
-            Err(exhausted(&purse))
-        }
-        found => Ok(found),
+) -> Result<Counting, Refusal> {
+    if let Some(paid_from) = used_up(call, permit) {
+        return Err(Refusal::BalanceExhausted(Box::new(paid_from.clone())));
     }
+    let purses = purses(worker, call, permit)?;
+    for purse in purses.iter().flatten() {
+        // Its request is read only if there is none at all.
+        if purse.lacks(1) && purse.lacks(units::of_call(call, circumstances, &mut None)) {
+            return Err(exhausted(purse));
+        }
+    }
+    Ok(purses)
+}
+
+/// The balance of which it is known that nothing is left, of a call that may bring a share to be counted on it: only the answer tells
+/// how much, in which currency.
+fn used_up<'c>(call: &'c Call, permit: &Permit<'_>) -> Option<&'c PaidFrom> {
+    let balances = &call.identity.as_ref()?.caller.app.balances;
+    let used_up = balances.iter().find(|one| one.used_up_until.is_some_and(|until| call.at < until))?;
+    let (_, version) = permit.subscribed.as_ref()?;
+    let (share, route) = (version.tariff.share.as_ref()?, call.route()?);
+    let is_sale = call.meter()?.transaction.as_ref()?.kind == TransactionKind::Sale;
+    (is_sale && share.may_be_partners(&route.name)).then_some(used_up)
 }
 
 fn exhausted(purse: &BalancePurse) -> Refusal {
     Refusal::BalanceExhausted(Box::new(purse.paid_from().clone()))
 }
 
-/// Promises a call what it needs, of its balance from the purse that is known to be its own: as many units as its request tells. How many
-/// more it uses is known once it is answered. What one that is refused was promised by then goes back as soon as it is concluded.
+/// Promises a call what it needs, of its balance, and of its merchant's cap, from the purses that are known to be its own: as many units
+/// as its request tells, of each or of none. How many more it uses is known once it is answered. What one that is refused was promised by
+/// then goes back as soon as it is concluded.
 ///
 /// # Errors
 /// As [`quota::promise`], which has `told` say what its quotas say; [`Refusal::BalanceExhausted`]; [`Refusal::Unavailable`] if nobody
@@ -91,7 +113,7 @@ pub(super) async fn promise(
     worker: &Worker,
     call: &mut Call,
     (permit, circumstances): (&Permit<'_>, &Circumstances<'_>),
-    known: Option<Arc<BalancePurse>>,
+    known: Counting,
     told: &mut Option<Admission>,
 ) -> Result<(), Refusal> {
     let asked = (permit, circumstances);
@@ -100,48 +122,72 @@ pub(super) async fn promise(
     if quota::counts(permit) && !quota::take(worker, call, asked, &mut read)? {
         Box::pin(quota::promise(worker, call, asked, (&mut read, told))).await?;
     }
-    let purse = match known {
-        Some(purse) => Some(purse),
-        None => purse(worker, call, permit)?,
+    let purses = match known {
+        [None, None] => purses(worker, call, permit)?,
+        known => known,
     };
-    if let Some(purse) = purse {
+    if purses.iter().any(Option::is_some) {
         // A call of more is an exception, whatever its answer says.
         let units = units::of_call(call, circumstances, &mut read).min(MAX_UNITS);
-        let hold = match purse.take(units) {
-            Some(hold) => hold,
-            None => Box::pin(wait(&purse, units)).await?,
+        let held = match take(&purses, units) {
+            Some(held) => held,
+            None => Box::pin(wait(&purses, units)).await?,
         };
-        call.promised.hold = Some(hold);
+        [call.promised.hold, call.promised.cap] = held;
     }
     room(worker, call)
 }
 
-/// The purse of a call that may have to be paid from a balance; `None` of one that is owed, or costs nothing.
-fn purse(worker: &Worker, call: &Call, permit: &Permit<'_>) -> Result<Option<Arc<BalancePurse>>, Refusal> {
-    let Some(app) = call.identity.as_ref().map(|identity| &identity.caller.app) else { return Ok(None) };
-    if app.balances.is_empty() {
-        return Ok(None);
+/// The purses of what a call is counted on; none of one that is owed and under no cap, or costs nothing.
+fn purses(worker: &Worker, call: &Call, permit: &Permit<'_>) -> Result<Counting, Refusal> {
+    let none = Ok([None, None]);
+    let Some(caller) = call.identity.as_ref().map(|identity| &identity.caller) else { return none };
+    let (app, caps) = (&caller.app, &caller.caps);
+    if app.balances.is_empty() && caps.is_empty() {
+        return none;
     }
-    let (Some((product, version)), true) = (&permit.subscribed, call.meter().is_some()) else {
-        return Ok(None);
-    };
-    let Some(fee) = version.tariff.fee_of(call.route().map(|route| &route.name)) else { return Ok(None) };
-    let pays = |paid_from: &&PaidFrom| paid_from.currency == version.tariff.currency;
-    let Some(paid_from) = app.balances.iter().find(pays) else { return Ok(None) };
+    let (Some((product, version)), true) = (&permit.subscribed, call.meter().is_some()) else { return none };
+    let Some(fee) = version.tariff.fee_of(call.route().map(|route| &route.name)) else { return none };
     let (plan, item, promotion) = (&version.reference, &fee.terms().name, fee.promotion_at(call.at));
-    let sought = Sought { paid_from, app: &app.id, product, plan, item, promotion, at: call.at };
     let zone = &call.view.snapshot.platform.zone;
-    let found = worker.purses.borrow_mut().find(&worker.shared.purses, sought, zone);
-    found.map(Some).map_err(|TooMany| Refusal::Unavailable("Too many balances are in use at once"))
+    let purse = |some: &[PaidFrom]| {
+        let Some(paid_from) = some.iter().find(|one| one.currency == version.tariff.currency) else {
+            return Ok(None);
+        };
+        let sought = Sought { paid_from, app: &app.id, product, plan, item, promotion, at: call.at };
+        let found = worker.purses.borrow_mut().find(&worker.shared.purses, sought, zone);
+        found.map(Some).map_err(|TooMany| Refusal::Unavailable("Too many balances are in use at once"))
+    };
+    Ok([purse(&app.balances)?, purse(caps)?])
 }
 
-/// Waits until the node has leased units for the call.
-async fn wait(purse: &Arc<BalancePurse>, units: u64) -> Result<BalanceHold, Refusal> {
-    match timeout(PATIENCE, purse.wait(units)).await {
-        Ok(Ok(hold)) => Ok(hold),
-        Ok(Err(Exhausted)) => Err(exhausted(purse)),
+/// Takes so many units of each purse, or of none.
+fn take(purses: &Counting, units: u64) -> Option<[Option<BalanceHold>; 2]> {
+    let mut held = [None, None];
+    for (purse, held) in purses.iter().zip(&mut held) {
+        if let Some(purse) = purse {
+            *held = Some(purse.take(units)?);
+        }
+    }
+    Some(held)
+}
+
+/// Waits until the node has leased units for the call, of each purse.
+async fn wait(purses: &Counting, units: u64) -> Result<[Option<BalanceHold>; 2], Refusal> {
+    match timeout(PATIENCE, wait_for_each(purses, units)).await {
+        Ok(held) => held,
         Err(_) => Err(Refusal::Unavailable("Nobody says in time what is left of the balance")),
     }
+}
+
+async fn wait_for_each(purses: &Counting, units: u64) -> Result<[Option<BalanceHold>; 2], Refusal> {
+    let mut held = [None, None];
+    for (purse, held) in purses.iter().zip(&mut held) {
+        if let Some(purse) = purse {
+            *held = Some(purse.wait(units).await.map_err(|Exhausted| exhausted(purse))?);
+        }
+    }
+    Ok(held)
 }
 
 /// Refuses a call whose record could not be kept: one that may cost something, or any of an app if the platform wants it so.
@@ -169,10 +215,9 @@ mod tests {
     use crate::domain::time::Timestamp;
     use crate::limit::balance_purse::{BalancePurses, BalanceUnits};
 
-    #[test]
-    fn a_call_that_someone_has_to_decide_about_keeps_what_it_holds() {
+    fn purse_of(balance: &str, merchant: Option<&str>) -> Arc<BalancePurse> {
         let stretch = Stretch {
-            balance: BalanceId::new("bal_1").unwrap(),
+            balance: BalanceId::new(balance).unwrap(),
             app: AppId::new("app_1").unwrap(),
             product: ProductName::new("storefront").unwrap(),
             plan: PlanRef { name: PlanName::new("standard").unwrap(), version: 1 },
@@ -180,11 +225,42 @@ mod tests {
             service_period: "2026-11".parse().unwrap(),
         };
         let span = (Timestamp::default(), Timestamp::default());
-        let (balance, currency) = (stretch.balance.clone(), "CNY".parse().unwrap());
-        let paid_from = PaidFrom { balance, kind: BalanceKind::Prepaid, currency };
-        let purse = BalancePurses::default().find(BalanceUnits::new(paid_from, stretch, span)).unwrap();
+        let paid_from = PaidFrom {
+            balance: stretch.balance.clone(),
+            kind: BalanceKind::Budget(5),
+            currency: "CNY".parse().unwrap(),
+            merchant: merchant.map(|id| id.parse().unwrap()),
+            used_up_until: None,
+        };
+        BalancePurses::default().find(BalanceUnits::new(paid_from, stretch, span)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_call_gets_units_of_what_pays_and_of_the_cap_or_of_neither() {
+        let (paying, cap) = (purse_of("bal_1", None), purse_of("bal_2", Some("merchant_1")));
+        let purses: Counting = [Some(paying.clone()), Some(cap.clone())];
+        paying.put(1);
+        assert!(take(&purses, 1).is_none());
+        assert_eq!(paying.left(), 1, "what it would have held is there again");
+        cap.refuse();
+        let refusal = wait(&purses, 1).await.unwrap_err();
+        assert_eq!((refusal.code(), paying.left()), ("cap_exhausted", 1));
+        assert!(refusal.detail().contains("merchant merchant_1"), "{}", refusal.detail());
+        cap.put(1);
+        let held = take(&purses, 1).unwrap();
+        assert_eq!((paying.left(), cap.left()), (0, 0));
+        held.into_iter().flatten().for_each(BalanceHold::spend);
+        paying.refuse();
+        cap.put(1);
+        let code = wait(&purses, 1).await.unwrap_err().code();
+        assert_eq!((code, cap.left()), ("budget_exhausted", 1));
+    }
+
+    #[test]
+    fn a_call_that_someone_has_to_decide_about_keeps_what_it_holds() {
+        let purse = purse_of("bal_1", None);
         purse.put(1);
-        let promised = || Promised { room: None, hold: purse.take(1), units: None };
+        let promised = || Promised { hold: purse.take(1), ..Promised::default() };
         assert!(promised().settled(&Evidence::Free).hold.is_none());
         assert_eq!(purse.left(), 1, "it is free, and comes back");
         let exception =

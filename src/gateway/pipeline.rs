@@ -187,7 +187,7 @@ async fn stages(
         call.identity = None;
     }
     check_length(route, body.as_ref())?;
-    let purse = hold::refuse_known(worker, call, (&permit, &circumstances))?;
+    let purses = hold::refuse_known(worker, call, (&permit, &circumstances))?;
     // Who calls too fast takes no units of a balance.
     told.admission = count(worker, (peer, call, route), (&permit, &circumstances), &mut told.admission)?;
     let counted = permit.subscribed.as_ref().map(|(_, version)| *version);
@@ -195,7 +195,7 @@ async fn stages(
     let is_kept = permit.body.is_some();
     if !is_kept {
         let asked = (&permit, &circumstances);
-        let promised = hold::promise(worker, call, asked, purse, &mut told.admission).await;
+        let promised = hold::promise(worker, call, asked, purses, &mut told.admission).await;
         promised.inspect_err(|refusal| give_back(worker, call, counted, (refusal, &mut *told)))?;
     }
 
@@ -210,7 +210,7 @@ async fn stages(
         let reading = kept_body::read(worker, call, (route, permit), (asking, &circumstances), upload);
         (permit, upload) = Box::pin(reading).await.map_err(|refused| told.of(refused))?;
         let asked = (&permit, &circumstances);
-        let promised = hold::promise(worker, call, asked, None, &mut told.admission).await;
+        let promised = hold::promise(worker, call, asked, [None, None], &mut told.admission).await;
         promised.inspect_err(|refusal| give_back(worker, call, counted, (refusal, &mut *told)))?;
     }
     call.target = metered_target::of(call.meter(), &checked, query, &parameters);

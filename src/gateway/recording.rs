@@ -355,7 +355,7 @@ fn record<T>(
     now: Duration,
     take: impl FnOnce(&mut Writer, &[u8], Option<Reservation>) -> Result<T, JournalError>,
 ) -> Result<Option<T>, JournalError> {
-    let Promised { room, hold, .. } = std::mem::take(&mut call.promised).settled(evidence);
+    let Promised { room, hold, cap, .. } = std::mem::take(&mut call.promised).settled(evidence);
     let worth = (evidence, bytes_out);
     let Some(facts) = facts::of(worker, call, (status, refusal), worth, now) else { return Ok(None) };
     worker.counters.usage_records.add(1);
@@ -364,11 +364,12 @@ fn record<T>(
     }
     let disclosed = masked::disclosed(call, bytes_left, refusal);
     let idempotency = if *evidence == Evidence::Free { None } else { call.upload.borrow_mut().idempotency() };
-    let held = hold.as_ref().map_or(0, BalanceHold::units);
-    let facts = Facts { disclosed: &disclosed, idempotency, held, ..facts };
+    let held = |hold: &Option<BalanceHold>| hold.as_ref().map_or(0, BalanceHold::units);
+    let (held, held_of_cap) = (held(&hold), held(&cap));
+    let facts = Facts { disclosed: &disclosed, idempotency, held, held_of_cap, ..facts };
     let scratch = &mut worker.scratch.borrow_mut();
     let taken = take(&mut worker.journal.borrow_mut(), record::write(&facts, scratch), room)?;
     scratch.shrink_to(SCRATCH);
-    hold.into_iter().for_each(BalanceHold::spend);
+    hold.into_iter().chain(cap).for_each(BalanceHold::spend);
     Ok(Some(taken))
 }

@@ -94,6 +94,9 @@ pub fn refuse(refusal: &Refusal, request_id: &HeaderValue, admission: Option<Adm
     }
     if let Refusal::BalanceExhausted(paid_from) = refusal {
         problem["balance"] = serde_json::json!(paid_from.balance.as_str());
+        if let Some(merchant) = &paid_from.merchant {
+            problem["merchant"] = serde_json::json!(merchant.as_str());
+        }
     }
     if let Refusal::SignatureInvalid(error) = refusal
         && let Some(base) = &error.base

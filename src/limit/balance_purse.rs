@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::purse::{Hold, Purse, signed};
 use super::purses::{Leasable, LocalPurses, Purses, TooMany};
 use crate::domain::balance::{PaidFrom, Part, Stretch};
-use crate::domain::id::{AppId, ItemName, ProductName};
+use crate::domain::id::{AppId, BalanceId, ItemName, ProductName};
 use crate::domain::plan::PlanRef;
 use crate::domain::time::{Period, Timestamp, Zone};
 
@@ -28,7 +28,13 @@ pub type BalanceHold = Hold<BalanceUnits>;
 /// All that a node has leased of balances.
 pub type BalancePurses = Purses<BalanceUnits>;
 /// A core's own view.
-pub type LocalBalances = LocalPurses<BalanceUnits>;
+#[derive(Debug, Default)]
+pub struct LocalBalances {
+    /// Purses of what pays.
+    by_app: LocalPurses<BalanceUnits, AppId>,
+    /// Those of merchants' caps, of which an app may be under many.
+    by_cap: LocalPurses<BalanceUnits, BalanceId>,
+}
 
 impl BalanceUnits {
     /// Those for a stretch of a balance, whose service period has that span.
@@ -121,7 +127,7 @@ impl BalanceHold {
 /// Whose calls are asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Sought<'s> {
-    /// What pays for them.
+    /// What pays for them, or the cap that they are under.
     pub paid_from: &'s PaidFrom,
     /// The app.
     pub app: &'s AppId,
@@ -159,7 +165,12 @@ impl LocalBalances {
         sought: Sought<'_>,
         zone: &Zone,
     ) -> Result<Arc<BalancePurse>, TooMany> {
-        if let Some(purse) = self.known(sought.app, |purse| sought.is_of(purse)) {
+        let is_it = |purse: &BalancePurse| sought.is_of(purse);
+        let known = match sought.paid_from.merchant {
+            None => self.by_app.known(sought.app, is_it),
+            Some(_) => self.by_cap.known(&sought.paid_from.balance, is_it),
+        };
+        if let Some(purse) = known {
             return Ok(purse);
         }
         let Sought { paid_from, app, product, plan, item, promotion, at } = sought;
@@ -172,7 +183,16 @@ impl LocalBalances {
             service_period: Period::of(at, zone),
         };
         let purse = purses.find(BalanceUnits::of(paid_from.clone(), stretch, zone))?;
-        self.keep(app, &purse);
+        match paid_from.merchant {
+            None => self.by_app.keep(app, &purse),
+            Some(_) => self.by_cap.keep(&paid_from.balance, &purse),
+        }
         Ok(purse)
+    }
+
+    /// Forgets all, so that the shared map can drop what nobody uses.
+    pub fn sweep(&mut self) {
+        self.by_app.sweep();
+        self.by_cap.sweep();
     }
 }

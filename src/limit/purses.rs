@@ -6,12 +6,11 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 
 use super::purse::{Desk, Purse, lock};
-use crate::domain::id::AppId;
 use crate::domain::time::{Timestamp, Zone};
 
 /// Purses of a node. Beyond, calls that need another are refused for the moment.
 const MOST: usize = 65_536;
-/// Purses that a core keeps at hand, by apps; beyond: it begins anew.
+/// Whose purses a core keeps at hand at most; beyond: it begins anew.
 const AT_HAND: usize = 4096;
 
 /// What units can be leased of.
@@ -101,36 +100,36 @@ impl<Of: Leasable> Purses<Of> {
 
 /// A core's own view.
 #[derive(Debug)]
-pub struct LocalPurses<Of> {
-    by_app: HashMap<AppId, Vec<Arc<Purse<Of>>>, foldhash::fast::RandomState>,
+pub struct LocalPurses<Of, Owner> {
+    by_owner: HashMap<Owner, Vec<Arc<Purse<Of>>>, foldhash::fast::RandomState>,
 }
 
-impl<Of> Default for LocalPurses<Of> {
+impl<Of, Owner> Default for LocalPurses<Of, Owner> {
     fn default() -> Self {
-        Self { by_app: HashMap::default() }
+        Self { by_owner: HashMap::default() }
     }
 }
 
-impl<Of> LocalPurses<Of> {
-    /// The purse of an app that is the one.
-    pub(super) fn known(&self, app: &AppId, is_it: impl Fn(&Purse<Of>) -> bool) -> Option<Arc<Purse<Of>>> {
-        self.by_app.get(app)?.iter().find(|purse| is_it(purse)).cloned()
+impl<Of, Owner: Clone + Eq + Hash> LocalPurses<Of, Owner> {
+    /// The purse of an owner that is the one.
+    pub(super) fn known(&self, owner: &Owner, is_it: impl Fn(&Purse<Of>) -> bool) -> Option<Arc<Purse<Of>>> {
+        self.by_owner.get(owner)?.iter().find(|purse| is_it(purse)).cloned()
     }
 
-    /// Keeps a purse of an app at hand.
-    pub(super) fn keep(&mut self, app: &AppId, purse: &Arc<Purse<Of>>) {
-        if self.by_app.len() >= AT_HAND {
-            self.by_app.clear();
+    /// Keeps a purse of an owner at hand.
+    pub(super) fn keep(&mut self, owner: &Owner, purse: &Arc<Purse<Of>>) {
+        if self.by_owner.len() >= AT_HAND {
+            self.by_owner.clear();
         }
-        let of_app = self.by_app.entry(app.clone()).or_default();
+        let of_owner = self.by_owner.entry(owner.clone()).or_default();
         // It may be there, and be none of those that are sought.
-        if !of_app.iter().any(|known| Arc::ptr_eq(known, purse)) {
-            of_app.push(purse.clone());
+        if !of_owner.iter().any(|known| Arc::ptr_eq(known, purse)) {
+            of_owner.push(purse.clone());
         }
     }
 
     /// Forgets all, so that the shared map can drop what nobody uses.
     pub fn sweep(&mut self) {
-        self.by_app.clear();
+        self.by_owner.clear();
     }
 }

@@ -17,7 +17,7 @@ pub type QuotaHold = Hold<QuotaWindow>;
 /// All that a node has leased of quotas.
 pub type QuotaPurses = Purses<QuotaWindow>;
 /// A core's own view.
-pub type LocalQuotas = LocalPurses<QuotaWindow>;
+pub type LocalQuotas = LocalPurses<QuotaWindow, AppId>;
 
 impl Leasable for QuotaWindow {
     type Key = Self;

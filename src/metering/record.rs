@@ -33,6 +33,8 @@ const IDEMPOTENT: u8 = 3;
 const DETAILED: u8 = 4;
 /// Of records of calls that were counted together, which an older program would take for one.
 const COUNTED: u8 = 5;
+/// Of detailed records with units of a merchant's cap behind.
+const CAPPED: u8 = 6;
 
 /// Why bytes are not a usage record.
 #[derive(Debug, thiserror::Error)]
@@ -157,10 +159,12 @@ pub struct Facts<'a> {
     pub disclosed: &'a str,
     /// What tells whether it is another call again.
     pub idempotency: Option<Idempotency>,
-    /// Units of a balance by which it was let through.
+    /// Units of the balance that pays by which it was let through.
     pub held: u64,
     /// Of calls that were counted together: how many.
     pub counted: Option<Counted>,
+    /// Units of its merchant's cap by which it was let through.
+    pub held_of_cap: u64,
     /// What it is worth.
     pub evidence: &'a Evidence,
 }
@@ -206,6 +210,7 @@ pub fn encode(record: &UsageRecord) -> Vec<u8> {
         idempotency: record.idempotency,
         held: record.held,
         counted: record.counted,
+        held_of_cap: record.held_of_cap,
         evidence: &record.evidence,
     };
     write(&facts, &mut bytes);
@@ -223,7 +228,7 @@ pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
 /// The format of a record that only a newer program reads; `None` for any that this one should.
 #[must_use]
 pub fn newer_format(bytes: &[u8]) -> Option<u8> {
-    bytes.first().copied().filter(|format| *format > COUNTED && *format != omission::FORMAT)
+    bytes.first().copied().filter(|format| *format > CAPPED && *format != omission::FORMAT)
 }
 
 #[cfg(test)]

@@ -18,11 +18,14 @@ row! {
         id: String,
         owner_kind: String,
         owner: String,
+        app: String,
         kind: String,
         amount_limit: i64,
         currency: String,
         created_at: i64,
         ended_at: Option<i64>,
+        counts_shares: i64,
+        used_up_until: Option<i64>,
     }
 }
 
@@ -33,6 +36,10 @@ impl TryFrom<BalanceRow> for Balance {
         let owner = match row.owner_kind.as_str() {
             "app" => Owner::App(parse("balance.owner", &row.owner)?),
             "partner" => Owner::Partner(parse("balance.owner", &row.owner)?),
+            "merchant" => Owner::Merchant {
+                merchant: parse("balance.owner", &row.owner)?,
+                app: parse("balance.app", &row.app)?,
+            },
             _ => return Err(StoreError::corrupt("balance.owner_kind")),
         };
         Ok(Self {
@@ -42,6 +49,8 @@ impl TryFrom<BalanceRow> for Balance {
             currency: parse("balance.currency", &row.currency)?,
             created_at: Timestamp::from_micros(row.created_at),
             ended_at: row.ended_at.map(Timestamp::from_micros),
+            counts_shares: row.counts_shares != 0,
+            used_up_until: row.used_up_until.map(Timestamp::from_micros),
         })
     }
 }
@@ -49,11 +58,14 @@ impl TryFrom<BalanceRow> for Balance {
 macro_rules! select_balance {
     ($tail:literal) => {
         concat!(
-            "select id, owner_kind, owner, kind, amount_limit, currency, created_at, ended_at from balance ",
+            "select id, owner_kind, owner, app, kind, amount_limit, currency, created_at, ended_at, counts_shares, used_up_until \
+             from balance ",
             $tail
         )
     };
 }
+
+mod cap;
 
 /// What changes of a balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +89,8 @@ impl Store {
     /// Makes a balance.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if its id is taken, or if another one pays in that currency for some of the same apps;
+    /// [`StoreError::Conflict`] if its id is taken, if another one pays in that currency for some of the same apps, or is the same
+    /// merchant's cap on the same app;
     /// [`StoreError::Missing`] without such an owner; [`StoreError::Unavailable`].
     pub async fn create_balance(&self, balance: &Balance) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
@@ -176,8 +189,14 @@ fn paying(balances: &[Balance], app: &AppId, partner: &PartnerId) -> Vec<PaidFro
     let mut paying: Vec<PaidFrom> = Vec::new();
     for balance in balances().filter(is_own).chain(balances().filter(is_partners)) {
         if paying.iter().all(|other| other.currency != balance.currency) {
-            let Balance { id, kind, currency, .. } = balance;
-            paying.push(PaidFrom { balance: id.clone(), kind: *kind, currency: *currency });
+            let Balance { id, kind, currency, used_up_until, .. } = balance;
+            paying.push(PaidFrom {
+                balance: id.clone(),
+                kind: *kind,
+                currency: *currency,
+                merchant: None,
+                used_up_until: *used_up_until,
+            });
         }
     }
     paying
@@ -190,22 +209,29 @@ impl Transaction {
             Owner::Partner(partner) => {
                 require("partner", u64::from(self.lock_partner(partner).await?.is_some()))?;
             }
+            Owner::Merchant { merchant, app } => {
+                self.lock_app(app).await?;
+                require("merchant", u64::from(self.lock_merchant(merchant).await?.is_some()))?;
+            }
         }
         if self.is_paid_for(balance).await? {
             return Err(StoreError::Conflict { what: "balance.owner".to_owned() });
         }
         on!(self.connection(), db => {
             sqlx::query(
-                "insert into balance (id, owner_kind, owner, kind, amount_limit, currency, created_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7)",
+                "insert into balance (id, owner_kind, owner, app, kind, amount_limit, currency, created_at, counts_shares, \
+                 used_up_until) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             )
             .bind(balance.id.as_str())
             .bind(balance.owner.kind())
             .bind(balance.owner.id())
+            .bind(balance.owner.capped().map_or("", AppId::as_str))
             .bind(balance.kind.name())
             .bind(balance.kind.limit().unwrap_or(0))
             .bind(balance.currency.to_string())
             .bind(balance.created_at.as_micros())
+            .bind(i64::from(balance.counts_shares))
+            .bind(balance.used_up_until.map(Timestamp::as_micros))
             .execute(db)
             .await
             .map(|_| ())
@@ -213,12 +239,13 @@ impl Transaction {
         Ok(())
     }
 
-    /// Whether another balance, that has not ended by then, pays for some of the same apps, as their partner's or as one's own.
+    /// Whether another balance, that has not ended by then, pays for some of the same apps, as their partner's or as one's own, or is
+    /// the same cap.
     async fn is_paid_for(&mut self, balance: &Balance) -> Result<bool, StoreError> {
         let found: Option<(String,)> = on!(self.connection(), db => {
             sqlx::query_as(
                 "select b.id from balance b where b.currency = $1 and (b.ended_at is null or b.ended_at > $4) \
-                 and ((b.owner_kind = $2 and b.owner = $3) \
+                 and ((b.owner_kind = $2 and b.owner = $3 and b.app = $5) \
                  or (b.owner_kind = 'partner' and $2 = 'app' and b.owner in (select partner from app where id = $3)) \
                  or (b.owner_kind = 'app' and $2 = 'partner' and b.owner in (select id from app where partner = $3))) limit 1",
             )
@@ -226,6 +253,7 @@ impl Transaction {
             .bind(balance.owner.kind())
             .bind(balance.owner.id())
             .bind(balance.created_at.as_micros())
+            .bind(balance.owner.capped().map_or("", AppId::as_str))
             .fetch_optional(db)
             .await
         })?;
@@ -253,7 +281,7 @@ impl Transaction {
         Ok(found.is_some())
     }
 
-    /// The balances of these owners, apps and partners.
+    /// The balances of these owners, apps, partners and merchants.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
@@ -295,6 +323,26 @@ impl Transaction {
             .transpose()
     }
 
+    /// Says until when no call passes that may bring a share; every node hears of it. The transaction must have locked the balance.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn keep_used_up(
+        &mut self,
+        balance: &BalanceId,
+        until: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query("update balance set used_up_until = $2 where id = $1")
+                .bind(balance.as_str())
+                .bind(until.map(Timestamp::as_micros))
+                .execute(db)
+                .await
+                .map(|_| ())
+        })?;
+        Ok(())
+    }
+
     /// Changes a balance by a cause. The transaction must have locked it, and it must not have ended.
     ///
     /// # Errors
@@ -322,7 +370,8 @@ impl Transaction {
                 .map(|_| ())
         })?;
         on!(self.connection(), db => {
-            sqlx::query("update balance set amount_limit = $2, ended_at = $3 where id = $1")
+            // Whether it is used up by another limit is found out as the next call is recorded.
+            sqlx::query("update balance set amount_limit = $2, ended_at = $3, used_up_until = null where id = $1")
                 .bind(balance.id.as_str())
                 .bind(limit)
                 .bind(ended_at)

@@ -98,7 +98,7 @@ impl Transaction {
         Ok(sum)
     }
 
-    /// What of the statements of a period stands on balances, in the order of balances, apps and partners. With an app: of those balances alone on
+    /// What of the statements of a period stands on balances that pay, which budgets do not, in the order of balances, apps and partners. With an app: of those balances alone on
     /// which something of its statement stands.
     ///
     /// # Errors
@@ -115,7 +115,7 @@ impl Transaction {
             "select s.balance, s.app, s.partner, b.currency, s.minor, coalesce(e.minor, 0) as earlier, \
              coalesce(p.minor, 0) as paid, (select t.minor from balance_settled t where t.balance = s.balance \
              and t.period < $1 order by t.period desc limit 1) as settled \
-             from (select * from balance_billed where period = $1 and {which}) s join balance b on b.id = s.balance \
+             from (select * from balance_billed where period = $1 and {which}) s join balance b on b.id = s.balance and b.kind <> 'budget' \
              left join (select balance, cast(sum(minor) as bigint) as minor from balance_billed where period < $1 and {which} \
              group by balance) e on e.balance = s.balance \
              left join (select balance, cast(sum(minor) as bigint) as minor from balance_payment where {which} \

@@ -10,7 +10,7 @@ use crate::domain::balance::Part;
 use crate::domain::exact::{Exact, ExactError};
 use crate::domain::money::{Currency, Rounding};
 use crate::domain::running_total::Units;
-use crate::domain::tariff::{FeeItem, Tariff};
+use crate::domain::tariff::{FeeItem, SomeUnits, Tariff};
 
 /// What is counted of the units of an app, API product, plan version and service period, and what is leased beyond.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,17 @@ pub struct Counted {
     pub tariff: Arc<Tariff>,
     /// By the items of the prices, in their order.
     pub items: Vec<OfItem>,
+    /// Whose units are leased.
+    pub whose: Whose,
+}
+
+/// Whose units of those that are counted together are leased of a balance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// All of them: nobody else's come between.
+    All,
+    /// A merchant's, of which nobody knows where they come among those of the app's other calls, which also use up free ones.
+    Some,
 }
 
 /// What is counted of an item's units.
@@ -93,7 +104,7 @@ impl Counted {
 /// # Errors
 /// [`ExactError`] if they come to more than can be counted.
 pub fn cost(counted: &Counted) -> Result<i64, ExactError> {
-    let Counted { tariff, items } = counted;
+    let Counted { tariff, items, whose } = counted;
     let mut sum = 0_i64;
     let mut add = |rise: i64| -> Result<(), ExactError> {
         sum = sum.checked_add(rise).ok_or(ExactError::TooLarge)?;
@@ -101,14 +112,33 @@ pub fn cost(counted: &Counted) -> Result<i64, ExactError> {
     };
     for (item, OfItem { used, free_left, later, leased }) in tariff.fees.iter().zip(items) {
         let units = leased.own.checked_add(leased.any).ok_or(ExactError::TooLarge)?;
-        let charged = units.saturating_sub(*free_left);
-        add(rise(item, (tariff.currency, tariff.rounding), used, (charged, leased))?)?;
+        let money = (tariff.currency, tariff.rounding);
+        add(match whose {
+            Whose::All => rise(item, money, used, (units.saturating_sub(*free_left), leased))?,
+            Whose::Some => rise_by_some(item, money, used, leased)?,
+        })?;
         for Later { item, rounding, used, yielding } in later {
-            let none = Leased::default();
-            add(rise(item, (tariff.currency, *rounding), used, (units.min(*yielding), &none))?)?;
+            let (money, yielding) = ((tariff.currency, *rounding), units.min(*yielding));
+            add(match whose {
+                Whose::All => rise(item, money, used, (yielding, &Leased::default()))?,
+                Whose::Some => {
+                    rise_by_some(item, money, used, &Leased { own: yielding, ..Leased::default() })?
+                }
+            })?;
         }
     }
     Ok(sum)
+}
+
+/// By how much an item's line rises at most by leased units while others come between.
+fn rise_by_some(
+    item: &FeeItem,
+    (currency, rounding): (Currency, Rounding),
+    used: &Units,
+    Leased { own, promoted, any }: &Leased,
+) -> Result<i64, ExactError> {
+    let some = SomeUnits { own: *own, promoted, any: *any };
+    Ok(item.most_of_some((used.charged(), &used.promoted), some)?.rounded(currency, rounding)?.minor)
 }
 
 /// By how much an item's line rises at most while so many units come that are charged by its own price, and those that are leased in

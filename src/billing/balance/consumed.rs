@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::leases::lock;
 use super::reserved::tariff;
 use super::spending::Spending;
+use super::used_up::note_used_up;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
-use crate::domain::balance::{Balance, Lease, Part, Run, Stretch};
-use crate::domain::id::{AppId, BalanceId, NodeId, ProductName};
+use crate::domain::balance::{Balance, Lease, Owner, Part, Run, Stretch};
+use crate::domain::id::{AppId, BalanceId, MerchantId, NodeId, ProductName};
 use crate::domain::plan::PlanRef;
 use crate::domain::tariff::Tariff;
 use crate::domain::time::{Period, Timestamp, Zone};
@@ -30,7 +31,7 @@ pub(in crate::billing) struct Calls<'b> {
     pub(in crate::billing) exceptions: &'b [UsageException],
 }
 
-/// Adds what fees take to what was spent of balances, and consumes the leased units by which the calls were let through. Those of
+/// Adds what charges take to what was spent of balances, and consumes the leased units by which the calls were let through. Those of
 /// calls whose worth is for someone to decide stay reserved until that is done. All balances are locked first, in the order in which
 /// everyone does.
 ///
@@ -55,15 +56,20 @@ pub(in crate::billing) async fn settle(
         balances.extend(open.into_iter().map(|lease| lease.stretch.balance));
     }
     let balances = lock(transaction, balances.iter()).await?;
+    let spent: Vec<&Balance> = spending.balances().filter_map(|id| balances.get(id)).collect();
     spending.add(transaction, (calls.origin, now), numbers).await?;
+    let running = Period::of(now, zone);
+    for balance in spent {
+        note_used_up(transaction, balance, Some((running, running.end(zone)))).await?;
+    }
     match held {
         Some(held) => held.consume(transaction, &balances).await,
         None => Ok(()),
     }
 }
 
-/// What leases are found by beside balance and node.
-type Use = (AppId, ProductName, PlanRef, Period);
+/// What leases are found by beside balance and node; last the merchant of whose cap they are, unless they are of what pays.
+type Use = (AppId, ProductName, PlanRef, Period, Option<MerchantId>);
 
 /// Units of a use by which calls were let through.
 struct HeldUnits {
@@ -99,7 +105,7 @@ impl Held {
         let mut by_use = BTreeMap::<Use, Vec<HeldUnits>>::new();
         let mut tariffs = HashMap::new();
         for Recorded { usage, sequence } in records {
-            let (1.., Some((product, plan))) = (usage.held, &usage.subscribed) else { continue };
+            let Some((product, plan)) = usage.subscribed.as_ref().filter(|_| holds(usage)) else { continue };
             let part = match tariff(transaction, &mut tariffs, plan.clone()).await {
                 Ok(tariff) => part_of(&tariff, usage),
                 // What it is worth someone has to decide.
@@ -108,14 +114,20 @@ impl Held {
             };
             let disputed = (!exceptions.is_empty())
                 .then(|| exceptions.get(&*usage.id.to_string()).map(|exception| (*exception).to_owned()));
-            let of_it = (usage.app.clone(), product.clone(), plan.clone(), Period::of(usage.at, zone));
-            by_use.entry(of_it).or_default().push(HeldUnits {
-                at: usage.at,
-                part,
-                sequence: *sequence,
-                units: usage.held,
-                disputed: disputed.flatten(),
-            });
+            let (at, sequence, disputed) = (usage.at, *sequence, disputed.flatten());
+            let mut of = |cap_of: Option<MerchantId>, held: HeldUnits| {
+                let (app, period) = (usage.app.clone(), Period::of(at, zone));
+                let of_it = (app, product.clone(), plan.clone(), period, cap_of);
+                by_use.entry(of_it).or_default().push(held);
+            };
+            if usage.held_of_cap > 0 {
+                let (part, disputed) = (part.clone(), disputed.clone());
+                let held = HeldUnits { at, part, sequence, units: usage.held_of_cap, disputed };
+                of(usage.merchant.clone(), held);
+            }
+            if usage.held > 0 {
+                of(None, HeldUnits { at, part, sequence, units: usage.held, disputed });
+            }
         }
         let apps: BTreeSet<AppId> = by_use.keys().map(|(app, ..)| app.clone()).collect();
         let held = Self { node: node.clone(), apps: apps.into_iter().collect(), by_use };
@@ -129,8 +141,9 @@ impl Held {
     ) -> Result<(), BillingError> {
         let mut open: BTreeMap<Use, Vec<Lease>> = BTreeMap::new();
         for lease in transaction.open_leases_of(&self.node, &self.apps).await? {
-            let Stretch { app, product, plan, service_period, .. } = &lease.stretch;
-            let of_it = (app.clone(), product.clone(), plan.clone(), *service_period);
+            let Stretch { balance, app, product, plan, service_period, .. } = &lease.stretch;
+            let cap_of = balances.get(balance).and_then(cap_of).cloned();
+            let of_it = (app.clone(), product.clone(), plan.clone(), *service_period, cap_of);
             open.entry(of_it).or_default().push(lease);
         }
         let (mut consumed, mut disputes, mut beyond) = (Consumed::default(), Vec::new(), 0_u64);
@@ -161,6 +174,19 @@ impl Held {
         }
         Ok(())
     }
+}
+
+/// The merchant whose cap a balance is.
+fn cap_of(balance: &Balance) -> Option<&MerchantId> {
+    match &balance.owner {
+        Owner::App(_) | Owner::Partner(_) => None,
+        Owner::Merchant { merchant, .. } => Some(merchant),
+    }
+}
+
+/// Whether a call was let through by units of a balance.
+fn holds(usage: &UsageRecord) -> bool {
+    usage.held > 0 || usage.held_of_cap > 0
 }
 
 /// Which units of its plan version a call used.

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use super::payment::pay;
 use super::reserved::Reserved;
+use super::used_up::note_used_up;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::PostingError;
 use crate::domain::account::{Account, Party, Purpose};
@@ -82,6 +83,7 @@ pub async fn deposit(
     let mut numbers = transaction.insert_deposit(deposit, &posting).await?;
     // What was spent on credit is paid by it.
     pay(transaction, (&balance, partner), (&posting.cause(), deposit.at), &mut numbers).await?;
+    note_used_up(transaction, &balance, None).await?;
     Ok((balance, Deposited::Now))
 }
 
@@ -189,7 +191,8 @@ async fn take_out(
     let back = minor.checked_neg().ok_or_else(too_large)?;
     let posting = posting(cause, *at, partner, (back, balance))?;
     let mut numbers = transaction.insert_withdrawal(withdrawal, &posting).await?;
-    Ok(pay(transaction, (balance, partner), (&posting.cause(), *at), &mut numbers).await?)
+    pay(transaction, (balance, partner), (&posting.cause(), *at), &mut numbers).await?;
+    Ok(note_used_up(transaction, balance, None).await?)
 }
 
 /// Locks a balance that takes money, before which whoever records usage has locked the books.

@@ -21,7 +21,7 @@ impl Balances {
         Self { store }
     }
 
-    /// The balances that pay an app's fees, with their sums as they are at `now`.
+    /// The balances on which an app's fees are counted, with their sums as they are at `now`.
     ///
     /// # Errors
     /// [`BillingError`].

@@ -1,4 +1,4 @@
-//! Fees that are paid by what was paid in: the platform owes so much less of it, and is owed so much less.
+//! Fees, and shares, that are paid by what was paid in: the platform owes so much less of it, and is owed so much less.
 
 use std::fmt::Display;
 
@@ -14,7 +14,7 @@ use crate::store::Transaction;
 use crate::store::balance_payment::Payment;
 use crate::store::numbers::Numbers;
 
-/// Pays by what was paid into a balance what its fees came to, as far as it goes and is not paid yet. It follows from sums alone:
+/// Pays by what was paid into a balance what is counted on it, as far as it goes and is not paid yet. It follows from sums alone:
 /// to pay again changes nothing. The transaction must hold [`crate::store::transaction::Exclusive::Billing`] and have locked the
 /// balance; `numbers` are learned.
 ///

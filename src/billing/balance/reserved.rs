@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::available::{Counted, Later, OfItem, reserved};
+use super::available::{Counted, Later, OfItem, Whose, reserved};
 use crate::billing::error::BillingError;
 use crate::billing::rating::Unrated;
 use crate::domain::balance::{Balance, Funds, Part, Stretch};
@@ -54,7 +54,8 @@ impl Reserved {
                 *units = units.checked_add(more).ok_or(Unrated::TooLarge)?;
             }
         }
-        let counted = count(transaction, leased).await?;
+        let whose = if balance.owner.capped().is_some() { Whose::Some } else { Whose::All };
+        let counted = count(transaction, leased, whose).await?;
         let funds = Funds {
             paid_in: transaction.paid_in(&balance.id).await?,
             spent: transaction.spent(&balance.id, of).await?,
@@ -77,6 +78,7 @@ fn use_of(Stretch { app, product, plan, service_period, .. }: Stretch) -> Use {
 async fn count(
     transaction: &mut Transaction,
     leased: BTreeMap<Use, ByPart>,
+    whose: Whose,
 ) -> Result<BTreeMap<Use, Counted>, BillingError> {
     let apps: BTreeSet<&str> = leased.keys().map(|(app, ..)| app.as_str()).collect();
     let apps: Vec<String> = apps.into_iter().map(str::to_owned).collect();
@@ -109,7 +111,7 @@ async fn count(
             }
             items.push(of_item);
         }
-        let mut sum = Counted { tariff, items };
+        let mut sum = Counted { tariff, items, whose };
         for (part, units) in parts {
             sum = sum.with(part.as_ref(), *units).map_err(Unrated::from)?;
         }

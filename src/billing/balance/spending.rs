@@ -1,28 +1,31 @@
-//! What fees take of balances: added in the transaction that charges them. Fees of calls from before a balance was made are owed, as
-//! are those that none pays.
+//! What fees, and shares that are earned, take of balances: added in the transaction that charges them. Those of calls from before a
+//! balance was made are owed, as are those that none pays. A merchant's cap pays none, and fees of its calls are counted on it beside what
+//! pays them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
 
+use super::merchants::merchants;
 use super::payment::pay;
 use crate::billing::error::BillingError;
 use crate::domain::balance::{Balance, Owner};
 use crate::domain::charge::{Charge, LineKey};
-use crate::domain::id::{AppId, BalanceId, PartnerId};
+use crate::domain::id::{AppId, BalanceId, MerchantId, PartnerId};
 use crate::domain::money::{Currency, MoneyError};
 use crate::domain::time::Timestamp;
 use crate::store::Transaction;
 use crate::store::balance_spent::SpentKey;
 use crate::store::numbers::Numbers;
+use crate::store::usage_batch::Recorded;
 
-/// Whose fees.
+/// Who owes what is charged.
 type Payer<'c> = (&'c AppId, &'c PartnerId, Currency);
 
 /// What is to be added to what was spent of balances, by their ids, so that all lock them in one order.
 #[derive(Default)]
 pub(in crate::billing) struct Spending(BTreeMap<BalanceId, Spent>);
 
-/// What fees take of one balance.
+/// What charges take of one balance.
 struct Spent {
     balance: Balance,
     partner: PartnerId,
@@ -31,31 +34,26 @@ struct Spent {
 }
 
 impl Spending {
-    /// What new fees, each with the time of its call, take of the balances that pay them.
+    /// What new charges, each with the time of its call, take of the balances that pay them, and of caps. `records` are those of the
+    /// calls, as far as they are new.
     ///
     /// # Errors
     /// [`BillingError::Store`], [`BillingError::Money`].
     pub(in crate::billing) async fn of(
         transaction: &mut Transaction,
         charges: &[(Timestamp, Charge)],
+        records: &[Recorded],
     ) -> Result<Self, BillingError> {
-        let is_fee = |(_, charge): &&(Timestamp, Charge)| charge.line.kind.is_fee();
-        if !charges.iter().any(|new| is_fee(&new)) || !transaction.has_balances().await? {
+        if charges.is_empty() || !transaction.has_balances().await? {
             return Ok(Self::default());
         }
-        let mut fees: HashMap<Payer<'_>, Vec<(Timestamp, SpentKey, i64)>> = HashMap::new();
-        for (at, charge) in charges.iter().filter(is_fee) {
-            let LineKey { app, partner, currency, service_period, period, .. } = &charge.line;
-            let key = SpentKey {
-                app: app.clone(),
-                partner: partner.clone(),
-                period: *period,
-                service_period: *service_period,
-            };
-            fees.entry((app, partner, *currency)).or_default().push((*at, key, charge.minor));
+        let mut owed: HashMap<Payer<'_>, Vec<&(Timestamp, Charge)>> = HashMap::new();
+        for new in charges {
+            let LineKey { app, partner, currency, .. } = &new.1.line;
+            owed.entry((app, partner, *currency)).or_default().push(new);
         }
         let owners: BTreeSet<&str> =
-            fees.keys().flat_map(|(app, partner, _)| [app.as_str(), partner.as_str()]).collect();
+            owed.keys().flat_map(|(app, partner, _)| [app.as_str(), partner.as_str()]).collect();
         let owners: Vec<&str> = owners.into_iter().collect();
         let balances = transaction.balances_of(&owners).await?;
         let mut of_owner: HashMap<(&str, &str, Currency), Vec<&Balance>> = HashMap::new();
@@ -64,18 +62,61 @@ impl Spending {
             of_owner.entry(owner).or_default().push(balance);
         }
         let mut spending = Self::default();
-        for (payer @ (_, partner, _), fees) in fees {
+        for (payer @ (_, partner, _), owed) in owed {
             let paying = paying(&of_owner, payer);
-            for (at, key, minor) in fees {
-                let Some(balance) = paying.iter().find(|balance| balance.is_for(at)) else { continue };
-                let new =
-                    || Spent { balance: (*balance).clone(), partner: partner.clone(), sums: BTreeMap::new() };
-                let spent = spending.0.entry(balance.id.clone()).or_insert_with(new);
-                let sum = spent.sums.entry(key).or_default();
-                *sum = sum.checked_add(minor).ok_or(MoneyError::Overflow)?;
+            for (at, Charge { line, minor, .. }) in owed {
+                let pays = |balance: &&&Balance| {
+                    balance.is_for(*at) && (line.kind.is_fee() || balance.counts_shares)
+                };
+                let Some(balance) = paying.iter().find(pays) else { continue };
+                spending.count(balance, partner, (key(line), *minor))?;
             }
         }
+        if transaction.has_caps().await? {
+            let fees: Vec<_> = charges.iter().filter(|(_, charge)| charge.line.kind.is_fee()).collect();
+            spending.count_on_caps(transaction, &fees, records).await?;
+        }
         Ok(spending)
+    }
+
+    /// Counts fees of calls for merchants on those merchants' caps.
+    async fn count_on_caps(
+        &mut self,
+        transaction: &mut Transaction,
+        fees: &[&(Timestamp, Charge)],
+        records: &[Recorded],
+    ) -> Result<(), BillingError> {
+        let merchants = merchants(transaction, fees.iter().map(|(_, fee)| fee.usage), records).await?;
+        let owners: BTreeSet<&str> = merchants.values().map(MerchantId::as_str).collect();
+        let owners: Vec<&str> = owners.into_iter().collect();
+        let balances = transaction.balances_of(&owners).await?;
+        let mut caps: HashMap<(&MerchantId, &AppId, Currency), Vec<&Balance>> = HashMap::new();
+        for balance in &balances {
+            if let Owner::Merchant { merchant, app } = &balance.owner {
+                caps.entry((merchant, app, balance.currency)).or_default().push(balance);
+            }
+        }
+        for (at, Charge { usage, line, minor, .. }) in fees.iter().copied() {
+            let Some(merchant) = merchants.get(usage) else { continue };
+            let caps = caps.get(&(merchant, &line.app, line.currency));
+            if let Some(cap) = caps.and_then(|caps| caps.iter().find(|cap| cap.is_for(*at))) {
+                self.count(cap, &line.partner, (key(line), *minor))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn count(
+        &mut self,
+        balance: &Balance,
+        partner: &PartnerId,
+        (key, minor): (SpentKey, i64),
+    ) -> Result<(), MoneyError> {
+        let new = || Spent { balance: balance.clone(), partner: partner.clone(), sums: BTreeMap::new() };
+        let spent = self.0.entry(balance.id.clone()).or_insert_with(new);
+        let sum = spent.sums.entry(key).or_default();
+        *sum = sum.checked_add(minor).ok_or(MoneyError::Overflow)?;
+        Ok(())
     }
 
     /// The balances that it takes something of.
@@ -106,7 +147,12 @@ impl Spending {
     }
 }
 
-/// The balances that pay someone's fees, or did: an app's own come before its partner's.
+/// Where a charge of that line stands.
+fn key(LineKey { app, partner, service_period, period, .. }: &LineKey) -> SpentKey {
+    SpentKey { app: app.clone(), partner: partner.clone(), period: *period, service_period: *service_period }
+}
+
+/// The balances that pay what someone owes, or did: an app's own come before its partner's.
 fn paying<'b>(
     balances: &HashMap<(&str, &str, Currency), Vec<&'b Balance>>,
     (app, partner, currency): Payer<'_>,

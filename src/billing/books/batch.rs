@@ -324,7 +324,7 @@ impl<'t> Books<'t> {
             resolutions,
             ..
         } = self;
-        let spending = Spending::of(transaction, &charges).await?;
+        let spending = Spending::of(transaction, &charges, batch.records).await?;
         let Posted { charges, ledger, changes: places } = post(origin, charges, &changes)?;
         let posted = transaction.keep_charged(batch, &charges, &ledger, numbers).await?;
         let sales = totals.changed_sales().map(new_sale);

@@ -1,11 +1,11 @@
-//! What is left of the balances that an app's fees are paid from. Who has none is told nothing of it, nor is a merchant's token:
-//! the merchant may hold it.
+//! What is left of the balances that an app's fees are paid from. A merchant's token, which the merchant may hold, is told nothing of
+//! them, but what is left of that merchant's caps on the app. Who has none is told nothing of it.
 
 use serde_json::{Value, json};
 
 use crate::billing::balance::left::Balances;
 use crate::credential::directory::Identity;
-use crate::domain::balance::{Balance, Funds};
+use crate::domain::balance::{Balance, Funds, Owner};
 use crate::domain::money::Amount;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Timestamp, Zone};
@@ -21,10 +21,11 @@ pub(super) async fn add(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let caller = &identity.caller;
-    if caller.app.balances.is_empty() || caller.merchant.is_some() {
+    let told_of = if caller.merchant.is_some() { &caller.caps } else { &caller.app.balances };
+    if told_of.is_empty() {
         return Ok(());
     }
-    let found = balances.of(&caller.app.balances, now, zone).await.map_err(|error| {
+    let found = balances.of(told_of, now, zone).await.map_err(|error| {
         tracing::warn!(%error, app = %caller.app.id, "what is left of an app's balances cannot be told");
         Refusal::Unavailable("The books are out of reach")
     })?;
@@ -35,10 +36,15 @@ pub(super) async fn add(
 /// A balance and its sums, of a budget those of the month that runs.
 fn shown(balance: &Balance, funds: Funds) -> Value {
     let money = |minor| Amount { minor, currency: balance.currency }.to_string();
+    let (pays_for, cap_of) = match &balance.owner {
+        Owner::App(_) | Owner::Partner(_) => (Some(balance.owner.kind()), None),
+        Owner::Merchant { merchant, .. } => (None, Some(merchant.as_str())),
+    };
     json!({
         "balance": balance.id.as_str(),
         "kind": balance.kind.name(),
-        "pays_for": balance.owner.kind(),
+        "pays_for": pays_for,
+        "cap_of": cap_of,
         "currency": balance.currency.code(),
         "limit": balance.kind.limit().map(money),
         "paid_in": money(funds.paid_in),

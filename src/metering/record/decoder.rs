@@ -7,7 +7,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    COUNTED, DISCLOSING, IDEMPOTENT, PLAIN, RecordError, WireCall, WireContext, WireDetails, WireEvidence,
+    CAPPED, COUNTED, DISCLOSING, IDEMPOTENT, PLAIN, RecordError, WireCall, WireContext, WireDetails,
+    WireEvidence,
 };
 use crate::domain::id::{
     AppId, CategoryName, GrantId, MerchantId, NodeId, PartnerId, PartyName, PlanName, ProductName, RouteName,
@@ -35,7 +36,7 @@ impl Decoder {
     /// [`RecordError`] for bytes that [`super::encode`] did not write.
     pub fn decode(&mut self, bytes: &[u8]) -> Result<UsageRecord, RecordError> {
         let (format, rest) = bytes.split_first().ok_or(RecordError::Format(0))?;
-        if !(PLAIN..=COUNTED).contains(format) {
+        if !(PLAIN..=CAPPED).contains(format) {
             return Err(RecordError::Format(*format));
         }
         let ((id, at), rest) = postcard::take_from_bytes::<([u8; 16], i64)>(rest)?;
@@ -58,9 +59,10 @@ impl Decoder {
             }
             _ => postcard::take_from_bytes(call)?,
         };
-        let counted = match *format {
-            COUNTED => Some(counted(rest)?),
-            _ => None,
+        let (counted, held_of_cap) = match *format {
+            COUNTED => (Some(counted(rest)?), 0),
+            CAPPED => (None, postcard::from_bytes(rest)?),
+            _ => (None, 0),
         };
         let idempotency =
             again.map(|(digest, seconds)| Idempotency { digest, kept_for: Duration::from_secs(seconds) });
@@ -78,6 +80,7 @@ impl Decoder {
             idempotency,
             held,
             counted,
+            held_of_cap,
             evidence: evidence(call.evidence, more.as_ref().map(details).transpose()?.unwrap_or_default())?,
             ..context.clone()
         })
@@ -115,6 +118,7 @@ fn context(wire: &WireContext<'_>) -> Result<UsageRecord, RecordError> {
         idempotency: None,
         held: 0,
         counted: None,
+        held_of_cap: 0,
         evidence: Evidence::Free,
     })
 }

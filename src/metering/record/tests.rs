@@ -37,6 +37,7 @@ fn record(status: u16, minor: i64, reason: String) -> UsageRecord {
         idempotency: None,
         held: 0,
         counted: None,
+        held_of_cap: 0,
         evidence: if reason.is_empty() {
             Evidence::Billable {
                 units: 1,
@@ -59,18 +60,24 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(any::<char>(), 0..9).prop_map(String::from_iter)
 }
 
+/// Units of a balance, nearly always none.
+fn units() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), any::<u64>()]
+}
+
 proptest! {
     #[test]
     fn a_record_survives_its_bytes(
         status: u16, minor: i64, reason in ".{0,20}", scopes in "([a-z]{1,4}(:[a-z]{1,3})? ){0,3}",
-        again in prop::option::of((any::<[u8; 16]>(), any::<u32>())), held in prop_oneof![Just(0), any::<u64>()],
+        again in prop::option::of((any::<[u8; 16]>(), any::<u32>())), (held, held_of_cap) in (units(), units()),
     ) {
         let idempotency = again
             .map(|(digest, seconds)| Idempotency { digest, kept_for: Duration::from_secs(seconds.into()) });
         let disclosed = scopes.parse().unwrap();
-        let record = UsageRecord { disclosed, idempotency, held, ..record(status, minor, reason) };
+        let record = UsageRecord { disclosed, idempotency, held, held_of_cap, ..record(status, minor, reason) };
         let bytes = encode(&record);
-        let is_plain = record.disclosed.is_empty() && idempotency.is_none() && held == 0;
+        let is_plain =
+            record.disclosed.is_empty() && idempotency.is_none() && (held, held_of_cap) == (0, 0);
         prop_assert_eq!(bytes[0] == PLAIN, is_plain, "older programs read it too");
         prop_assert_eq!(decode(&bytes).unwrap(), record);
     }
@@ -105,7 +112,7 @@ proptest! {
         kind in prop::sample::select(TransactionKind::ALL.to_vec()), minor: i64, is_rest: bool, is_any: bool,
         (tax, shipping) in any::<(Option<i64>, Option<i64>)>(), category in prop::option::of("[a-z]{1,9}"),
         parties in prop::collection::vec(("[a-z]{1,9}", "[a-z]{1,9}"), 0..3), scopes in "([a-z]{1,4} ){0,2}",
-        again in prop::option::of((any::<[u8; 16]>(), any::<u32>())), held in prop_oneof![Just(0), any::<u64>()],
+        again in prop::option::of((any::<[u8; 16]>(), any::<u32>())), (held, held_of_cap) in (units(), units()),
     ) {
         let details = Details {
             extent: if is_rest { Extent::Rest } else { Extent::Amount },
@@ -127,11 +134,14 @@ proptest! {
             disclosed: scopes.parse().unwrap(),
             idempotency,
             held,
+            held_of_cap,
             evidence: Evidence::Billable { units: 1, transaction: Some(transaction) },
             ..record(201, 1, String::new())
         };
         let bytes = encode(&record);
-        prop_assert_eq!(bytes[0] == DETAILED, !is_older || held > 0, "older programs read what they know");
+        let is_detailed = held_of_cap == 0 && (!is_older || held > 0);
+        prop_assert_eq!(bytes[0] == DETAILED, is_detailed, "older programs read what they know");
+        prop_assert_eq!(bytes[0] == CAPPED, held_of_cap > 0);
         prop_assert_eq!(decode(&bytes).unwrap(), record);
     }
 
@@ -183,7 +193,7 @@ proptest! {
     #[test]
     fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
         let _ = decode(&bytes);
-        for format in [PLAIN, DISCLOSING, IDEMPOTENT, DETAILED, COUNTED] {
+        for format in [PLAIN, DISCLOSING, IDEMPOTENT, DETAILED, COUNTED, CAPPED] {
             let _ = decode(&[&[format], &bytes[..]].concat());
         }
     }

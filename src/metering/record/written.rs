@@ -2,7 +2,7 @@
 //! instructions. What stands where is said by [`super::WireContext`] and its like, which read them; a record that survives
 //! its bytes is written as it is read.
 
-use super::{COUNTED, DETAILED, DISCLOSING, Facts, IDEMPOTENT, PLAIN, detailed};
+use super::{CAPPED, COUNTED, DETAILED, DISCLOSING, Facts, IDEMPOTENT, PLAIN, detailed};
 use crate::domain::id::{CategoryName, GrantId, MerchantId, RouteName};
 use crate::domain::transaction::{Details, Extent, Reach, Transaction};
 use crate::domain::usage::{Counted, Evidence, Idempotency};
@@ -12,8 +12,14 @@ pub fn write<'r>(facts: &Facts<'_>, room: &'r mut Vec<u8>) -> &'r [u8] {
     room.clear();
     let mut bytes = Bytes(room);
     let details = detailed(facts.evidence);
-    if facts.held > 0 || details.is_some() || facts.counted.is_some() {
-        bytes.byte(if facts.counted.is_some() { COUNTED } else { DETAILED });
+    let (has_units, is_counted) = (facts.held > 0 || facts.held_of_cap > 0, facts.counted.is_some());
+    if has_units || details.is_some() || is_counted {
+        bytes.byte(match facts.held_of_cap {
+            // Only refused calls are counted together, and those hold nothing.
+            _ if is_counted => COUNTED,
+            0 => DETAILED,
+            _ => CAPPED,
+        });
         facts_of_all(&mut bytes, facts);
         bytes.text(facts.disclosed);
         bytes.optional(facts.idempotency, Bytes::idempotency);
@@ -22,6 +28,8 @@ pub fn write<'r>(facts: &Facts<'_>, room: &'r mut Vec<u8>) -> &'r [u8] {
         if let Some(Counted { calls, until }) = facts.counted {
             bytes.number(calls.get());
             bytes.signed(until.as_micros());
+        } else if facts.held_of_cap > 0 {
+            bytes.number(facts.held_of_cap);
         }
         return room;
     }

@@ -1,18 +1,22 @@
-//! Balances: what was spent of them is what their owners' fees came to since they were made, and what could be paid is.
+//! Balances: what was spent of them is what their owners' fees, and shares, came to since they were made, or the fees of calls for the
+//! merchant whose cap it is; and what could be paid is.
 
 use super::Disagreement;
 
-/// Fees by what pays them: of calls from before it was made or after it ended, none. A call whose time was not believed is of when
-/// that was decided, unless it was decided that its time is right.
-macro_rules! fees {
+/// Fees and shares by what they are counted on: of calls from before it was made or after it ended, on none. A call whose time was not
+/// believed is of when that was decided, unless it was decided that its time is right.
+macro_rules! counted {
     () => {
         concat!(
             "(select b.id as balance, k.service_period, k.period, k.app, k.partner, c.minor from \
-         (select number, id, at, fee_terms as terms, fee_minor as minor from usage where fee_minor is not null union all \
-         select u.number, u.id, u.at, o.terms, o.minor from other_charge o join usage u on u.number = o.usage \
-         where o.kind in ('service_fee', 'rewalk')) c join charge_terms k on k.number = c.terms \
-         join balance b on b.owner in (k.app, k.partner) and b.currency = k.currency \
-         and b.owner = case b.owner_kind when 'app' then k.app else k.partner end \
+         (select number, id, at, context, fee_terms as terms, fee_minor as minor, 0 as is_share from usage \
+         where fee_minor is not null union all \
+         select u.number, u.id, u.at, u.context, o.terms, o.minor, case when o.kind in ('service_fee', 'rewalk') then 0 else 1 end \
+         from other_charge o join usage u on u.number = o.usage) c join charge_terms k on k.number = c.terms \
+         join usage_context x on x.number = c.context \
+         join balance b on b.owner in (k.app, k.partner, x.merchant) and b.currency = k.currency \
+         and b.owner = case b.owner_kind when 'app' then k.app when 'partner' then k.partner else x.merchant end \
+         and b.app = case b.owner_kind when 'merchant' then k.app else '' end and b.counts_shares >= c.is_share \
          left join usage_exception e on e.id = 'usage:' || c.id and e.newer_kind = 'time' \
          left join exception_resolution r on r.exception = e.id and coalesce(r.evidence, '') <> ",
             its_own_time!(),
@@ -23,22 +27,22 @@ macro_rules! fees {
 
 pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     (
-        "balance and period, of which another sum is spent than its fees come to",
+        "balance and period, of which another sum is spent than what is counted on it comes to",
         concat!(
             "select s.balance || ' ' || s.service_period as cause from (select balance, service_period, \
              minor / 1000000000 as high, minor % 1000000000 as low from ",
-            fees!(),
+            counted!(),
             " f union all select balance, service_period, -(minor / 1000000000), -(minor % 1000000000) from balance_spent) s \
              group by s.balance, s.service_period having ",
             not_zero!("s.high", "s.low")
         ),
     ),
     (
-        "balance, statement's period, app and partner, of which other fees are counted than stand there",
+        "balance, statement's period, app and partner, of which other sums are counted than stand there",
         concat!(
             "select s.balance || ' ' || s.period || ' ' || s.app || ' ' || s.partner as cause from (select balance, period, app, partner, \
              minor / 1000000000 as high, minor % 1000000000 as low from ",
-            fees!(),
+            counted!(),
             " f union all select balance, period, app, partner, -(minor / 1000000000), -(minor % 1000000000) from balance_billed) s \
              group by s.balance, s.period, s.app, s.partner having ",
             not_zero!("s.high", "s.low")

@@ -69,7 +69,17 @@ pub(super) async fn make(
     kind: BalanceKind,
 ) -> Result<Balance, StoreError> {
     let id = BalanceId::new(id).unwrap();
-    let balance = Balance { id, owner, kind, currency: cny(), created_at: november(), ended_at: None };
+    let counts_shares = owner.capped().is_none();
+    let balance = Balance {
+        id,
+        owner,
+        kind,
+        currency: cny(),
+        created_at: november(),
+        ended_at: None,
+        counts_shares,
+        used_up_until: None,
+    };
     store.create_balance(&balance).await.map(|()| balance)
 }
 
@@ -190,6 +200,8 @@ async fn an_app_pays_from_its_own_balance_and_from_one_alone(place: Place) {
         currency: "USD".parse().unwrap(),
         created_at: november(),
         ended_at: None,
+        counts_shares: true,
+        used_up_until: None,
     };
     store.create_balance(&dollars).await.unwrap();
     let of = |name: &str| (app(name), PartnerId::new("partner_1").unwrap());

@@ -1,8 +1,10 @@
 //! From a call to the books.
 
 mod accounts;
+mod balance_caps;
 mod balance_changes;
 mod balance_leases;
+mod balance_shares;
 mod balances;
 mod books;
 mod borne;

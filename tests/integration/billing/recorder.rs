@@ -101,6 +101,7 @@ fn usage(sequence: u64, minor: i64) -> Drained {
             idempotency: None,
             held: 0,
             counted: None,
+            held_of_cap: 0,
             evidence: Evidence::Billable {
                 units: 1,
                 transaction: Some(Transaction {

@@ -142,6 +142,7 @@ pub(crate) fn usage(id: u128, units: u64, transaction: Option<Transaction>) -> U
         idempotency: None,
         held: 0,
         counted: None,
+        held_of_cap: 0,
         evidence: Evidence::Billable { units, transaction },
     }
 }

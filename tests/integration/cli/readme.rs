@@ -290,9 +290,16 @@ fn each() -> Vec<Refusal> {
     let key = SwitchKey { kind: SwitchKind::Route, name: String::new() };
     let switch = Arc::new(KillSwitch { key, reason, message: None, off_since });
     let signature = |mistake: &SignatureMistake| Refusal::from(SignatureError::new(*mistake, ""));
-    let exhausted = |kind| {
+    let exhausted = |kind, merchant: Option<&str>| {
         let (balance, currency) = ("bal_1".parse().unwrap(), "CNY".parse().unwrap());
-        Refusal::BalanceExhausted(Box::new(PaidFrom { balance, kind, currency }))
+        let merchant = merchant.map(|id| id.parse().unwrap());
+        Refusal::BalanceExhausted(Box::new(PaidFrom {
+            balance,
+            kind,
+            currency,
+            merchant,
+            used_up_until: None,
+        }))
     };
     let beyond = |plan| Refusal::BeyondPlan(Box::new(plan));
     let mut all = vec![
@@ -332,9 +339,10 @@ fn each() -> Vec<Refusal> {
         Refusal::LimitReached { limit: limit(), retry_after: Duration::ZERO },
         beyond(BeyondPlan::CallTooLarge { limit: limit(), units: 2, most: 1 }),
         beyond(BeyondPlan::QuotaUsedUp { quota: limit(), units: 1, retry_after: Duration::ZERO }),
-        exhausted(BalanceKind::Prepaid),
-        exhausted(BalanceKind::Credit(0)),
-        exhausted(BalanceKind::Budget(0)),
+        exhausted(BalanceKind::Prepaid, None),
+        exhausted(BalanceKind::Credit(0), None),
+        exhausted(BalanceKind::Budget(0), None),
+        exhausted(BalanceKind::Budget(0), Some("merchant_1")),
         Refusal::UpstreamUnreachable,
         Refusal::UpstreamTimeout,
         Refusal::UpstreamBroken,

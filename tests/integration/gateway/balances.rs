@@ -15,7 +15,7 @@ use crate::support::origin::{Origin, point};
 use crate::support::stores::Place;
 
 /// A call costs one minor unit, by the plan `standard`.
-const METERED: &str = "/api/products/p-1001";
+pub(super) const METERED: &str = "/api/products/p-1001";
 const CLIENTS: usize = 64;
 
 /// A balance of the first app of `tollgate dev`, by its id.
@@ -78,12 +78,12 @@ pub(super) fn drain(dev: &Dev) -> (u64, Answer) {
 }
 
 #[track_caller]
-fn text(value: &Value, name: &str) -> String {
+pub(super) fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value}")).to_owned()
 }
 
 /// So many clients call at once by `call`, ten times each; gives how many calls passed. All others must have been refused.
-fn all_at_once(call: impl Fn(usize) -> Answer + Sync) -> u64 {
+pub(super) fn all_at_once(call: impl Fn(usize) -> Answer + Sync) -> u64 {
     let passed = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for client in 0..CLIENTS {

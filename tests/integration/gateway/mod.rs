@@ -3,6 +3,8 @@
 mod abandoned;
 mod allowed;
 mod answers;
+mod balance_caps;
+mod balance_shares;
 mod balance_terms;
 mod balances;
 mod bodies;

@@ -119,6 +119,7 @@ fn usage(status: u16) -> Vec<u8> {
         idempotency: None,
         held: 0,
         counted: None,
+        held_of_cap: 0,
         evidence: Evidence::Free,
     };
     record::encode(&usage)

@@ -22,6 +22,8 @@ async fn a_store_of_the_thirty_third_step_takes_balances(place: Place) {
         currency: "CNY".parse().unwrap(),
         created_at: START,
         ended_at: None,
+        counts_shares: true,
+        used_up_until: None,
     };
     store.create_balance(&balance).await.unwrap();
     store.close().await;
@@ -61,6 +63,7 @@ async fn balances_of_the_fortieth_step_are_carried_on(place: Place) {
     let store = place.open().await;
     let balances = store.balances(&Page::first()).await.unwrap();
     assert_eq!(balances.iter().map(|balance| balance.id.as_str()).collect::<Vec<_>>(), ["bal_1", "bal_2"]);
+    assert!(balances.iter().all(|balance| !balance.counts_shares), "an older program made them");
     let billed = "select balance || ' ' || period || ' ' || app || ' ' || minor from balance_billed";
     assert_eq!(place.texts(billed).await, ["bal_1 2026-11 a 2"]);
     let leases = leases(&store, &balances[0].id).await.unwrap();
@@ -68,7 +71,13 @@ async fn balances_of_the_fortieth_step_are_carried_on(place: Place) {
     assert_eq!((leases.len(), &stretch.part, run.since, *units), (1, &None, 0, 4));
     let disputed = disputed(&store, &balances[0].id).await.unwrap();
     assert_eq!((disputed.len(), &disputed[0].stretch.part, disputed[0].units), (1, &None, 3));
+    // An exception may keep units of several balances, each once.
+    let of_another = "insert into balance_dispute (exception, balance, app, product, plan, plan_version, item, promotion, \
+                      service_period, units) values ('usage:u5', 'bal_2', 'a', 'store', 'standard', 1, '', 0, '2026-11', 3)";
+    place.tamper(of_another).await;
     for sql in [
+        of_another,
+        "update balance set app = 'a' where id = 'bal_2'",
         "update balance set currency = 'USD'",
         "delete from balance",
         "update balance_lease set since = 1",

@@ -26,7 +26,7 @@ pub(crate) struct Fleet {
     nodes: Vec<Node>,
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
-    merchant: String,
+    pub(crate) merchant: String,
 }
 
 struct Node {

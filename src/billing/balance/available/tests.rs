@@ -20,7 +20,8 @@ fn priced(terms: FeeTerms, rounding: Rounding) -> Counted {
     let items = vec![OfItem { free_left: terms.free_units, ..OfItem::default() }];
     let fees = vec![FeeItem::new(terms, currency).unwrap()];
     let recurring = Recurring::default();
-    Counted { tariff: Arc::new(Tariff { currency, rounding, fees, share: None, recurring }), items }
+    let tariff = Arc::new(Tariff { currency, rounding, fees, share: None, recurring });
+    Counted { tariff, items, whose: Whose::All }
 }
 
 /// Units of the item of that name by its own price.
@@ -150,6 +151,24 @@ fn a_unit_that_takes_the_place_of_a_later_version_s_free_one_costs_what_that_com
 }
 
 #[test]
+fn a_merchant_s_units_are_leased_as_if_each_came_when_it_costs_most() {
+    let cap = |price, free, rounding| Counted { whose: Whose::Some, ..counted(price, free, rounding) };
+    // The free units may be used up by other calls of the app.
+    let books = cap(Decimal::new(1, 2), 2, Rounding::HalfUp);
+    assert_eq!([10, 0, -5].map(|left| lease(&books, left, ask(50, 0))), [10, 0, 0]);
+    assert_eq!(lease(&books, 10, ask(3, 8)), 6, "half of what is left goes to calls to come");
+    assert_eq!(reserved([&leased(&books, 7)]), Ok(7));
+    // A tenth of a minor unit adds none nine times, and one the tenth, whoever's that is.
+    let books = cap(Decimal::new(1, 3), 0, Rounding::HalfUp);
+    assert_eq!((cost_of(&books, 7), lease(&books, 3, ask(50, 0))), (Ok(7), 3));
+    let mut books = cap(Decimal::new(1, 2), 2, Rounding::HalfUp);
+    let later = counted(Decimal::new(5, 2), 2, Rounding::HalfUp);
+    let (rounding, used) = (Rounding::HalfUp, Units { all: 2, free: 2, promoted: Vec::new() });
+    books.items[0].later = vec![Later { item: later.tariff.fees[0].clone(), rounding, used, yielding: 2 }];
+    assert_eq!([1, 2, 3].map(|units| cost_of(&books, units)), [6, 12, 13].map(Ok));
+}
+
+#[test]
 fn what_has_no_fee_costs_nothing() {
     let mut free = counted(Decimal::ONE, 0, Rounding::HalfUp);
     Arc::make_mut(&mut free.tariff).fees.clear();
@@ -267,6 +286,41 @@ proptest! {
                 books = books.with(Some(&part_of(part)), *units).unwrap();
             }
             prop_assert!(spent <= paid_in, "{spent} of {paid_in} minor units are spent");
+        }
+    }
+
+    /// Where every unit of an item costs the same, whenever it comes.
+    #[test]
+    fn whatever_others_call_no_more_is_spent_than_a_cap_lets(
+        price in 0..5_000_i64, scale in 2..6_u32, free in 0..30_u64, is_even: bool, limit in 0..400_i64,
+        steps in prop::collection::vec((0..3_u8, 0..2_usize, 1..40_u64), 1..120),
+    ) {
+        let rounding = if is_even { Rounding::HalfEven } else { Rounding::HalfUp };
+        let all = two_items(Decimal::new(price, scale), free, None, rounding);
+        let mut books = Counted { whose: Whose::Some, ..all };
+        let (mut spent, mut leased) = (0_i64, [0_u64; 2]);
+        for (what, part, units) in steps {
+            match what {
+                0 => {
+                    let left = limit - spent - reserved([&books]).unwrap();
+                    prop_assert!(left >= 0, "{left} minor units are left");
+                    leased[part] += super::lease(&books, Some(&part_of(part)), left, ask(units, units));
+                }
+                1 => {
+                    let units = units.min(leased[part]);
+                    leased[part] -= units;
+                    let before = worth(&books);
+                    record(&mut books.items[0], part, units);
+                    spent += worth(&books) - before;
+                }
+                // Calls for others, which lease nothing of it.
+                _ => record(&mut books.items[0], part, units),
+            }
+            books.items[0].leased = Leased::default();
+            for (part, units) in leased.iter().enumerate() {
+                books = books.with(Some(&part_of(part)), *units).unwrap();
+            }
+            prop_assert!(spent <= limit, "{spent} of {limit} minor units are spent");
         }
     }
 

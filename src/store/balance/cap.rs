@@ -1,0 +1,44 @@
+//! Merchants' caps: balances that bound what an app may cost in a merchant's name, and pay nothing.
+
+use super::{Balance, BalanceRow, PaidFrom, Store, StoreError, Transaction, all};
+use crate::domain::id::{AppId, MerchantId};
+
+impl Store {
+    /// The caps of a merchant on what an app may cost in its name, that have not ended: one for each currency at most.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn caps_of(&self, merchant: &MerchantId, app: &AppId) -> Result<Vec<PaidFrom>, StoreError> {
+        let rows: Vec<BalanceRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_balance!(
+                "where owner = $1 and owner_kind = 'merchant' and app = $2 and ended_at is null order by id"
+            ))
+            .bind(merchant.as_str())
+            .bind(app.as_str())
+            .fetch_all(db)
+            .await
+        })?;
+        let caps: Vec<Balance> = all(rows)?;
+        let told = |Balance { id, kind, currency, .. }: Balance| PaidFrom {
+            balance: id,
+            kind,
+            currency,
+            merchant: Some(merchant.clone()),
+            used_up_until: None,
+        };
+        Ok(caps.into_iter().map(told).collect())
+    }
+}
+
+impl Transaction {
+    /// Whether there are caps at all, ended or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn has_caps(&mut self) -> Result<bool, StoreError> {
+        let found: Option<(String,)> = on!(self.connection(), db => {
+            sqlx::query_as("select id from balance where app <> '' limit 1").fetch_optional(db).await
+        })?;
+        Ok(found.is_some())
+    }
+}
