@@ -166,6 +166,7 @@ fn usage(number: u64, apps: u64) -> UsageRecord {
         idempotency: None,
         held: 0,
         counted: None,
+        held_of_cap: 0,
         evidence: Evidence::Billable { units: 1, transaction: None },
     }
 }

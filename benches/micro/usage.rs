@@ -89,6 +89,7 @@ pub(super) fn usage(evidence: Evidence) -> UsageRecord {
         idempotency: None,
         held: 0,
         counted: None,
+        held_of_cap: 0,
         evidence,
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn of<'c>(
         idempotency: None,
         held: 0,
         counted: None,
+        held_of_cap: 0,
         evidence,
     })
 }

@@ -195,6 +195,7 @@ impl Together {
             idempotency: None,
             held: 0,
             counted: None,
+            held_of_cap: 0,
             evidence: Evidence::Free,
         };
         Self { record, counted: Counted { calls: NonZeroU64::MIN, until: facts.at } }

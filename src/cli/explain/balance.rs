@@ -80,14 +80,14 @@ fn paid_from(balance: &Value, currency: Currency) -> Result<PaidFrom, Failure> {
     let kind = BalanceKind::named(&kind, limit.map_or(0, |limit| limit.minor));
     let kind = kind
         .ok_or_else(|| anyhow::anyhow!("the node's answer has a kind of balance that means nothing here"))?;
-    Ok(PaidFrom { balance: field(balance, "id")?, kind, currency })
+    Ok(PaidFrom { balance: field(balance, "id")?, kind, currency, merchant: None, used_up_until: None })
 }
 
 /// Whose it is, and what is left of it now.
 fn whose(balance: &Value, paid_from: &PaidFrom, when: When) -> String {
     let text = |name: &str| balance[name].as_str().unwrap_or("–");
     let owner = |name: &str| balance["owner"][name].as_str().unwrap_or("–");
-    let PaidFrom { balance: id, kind, currency } = paid_from;
+    let PaidFrom { balance: id, kind, currency, .. } = paid_from;
     let mut told = format!(
         "{id}, a {} balance of {} {}, pays fees in {currency} since {}",
         kind.name(),

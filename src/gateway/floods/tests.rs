@@ -78,6 +78,7 @@ impl Core {
             idempotency: None,
             held: 0,
             counted: None,
+            held_of_cap: 0,
             evidence: &Evidence::Free,
         };
         if !self.floods.counts(call.code, &facts, now.monotonic) {

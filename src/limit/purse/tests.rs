@@ -22,7 +22,8 @@ fn purse() -> (Arc<BalancePurse>, Arc<Desk<BalanceUnits>>) {
     let desk = Arc::new(Desk::default());
     let span = (Timestamp::from_seconds(10), Timestamp::from_seconds(20));
     let (balance, currency) = (stretch.balance.clone(), "CNY".parse().unwrap());
-    let paid_from = PaidFrom { balance, kind: BalanceKind::Prepaid, currency };
+    let paid_from =
+        PaidFrom { balance, kind: BalanceKind::Prepaid, currency, merchant: None, used_up_until: None };
     let units = BalanceUnits::new(paid_from, stretch, span);
     (Arc::new(Purse::new(units, desk.clone())), desk)
 }
