@@ -193,8 +193,7 @@ fn the_figures_in_the_readme_are_those_of_the_last_measurement() {
     }
 }
 
-/// A row for each case in which CPU time or memory is set against a yardstick, one for each with latency, and which cases there
-/// are.
+/// A row for each case in which CPU time or memory is set against a yardstick, one for each with latency, and which cases there are.
 fn figures() -> String {
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results/peers.json");
     let results: Value = serde_json::from_str(&std::fs::read_to_string(results).unwrap()).unwrap();
@@ -292,14 +291,8 @@ fn each() -> Vec<Refusal> {
     let signature = |mistake: &SignatureMistake| Refusal::from(SignatureError::new(*mistake, ""));
     let exhausted = |kind, merchant: Option<&str>| {
         let (balance, currency) = ("bal_1".parse().unwrap(), "CNY".parse().unwrap());
-        let merchant = merchant.map(|id| id.parse().unwrap());
-        Refusal::BalanceExhausted(Box::new(PaidFrom {
-            balance,
-            kind,
-            currency,
-            merchant,
-            used_up_until: None,
-        }))
+        let (merchant, used_up_until) = (merchant.map(|id| id.parse().unwrap()), None);
+        Refusal::BalanceExhausted(Box::new(PaidFrom { balance, kind, currency, merchant, used_up_until }))
     };
     let beyond = |plan| Refusal::BeyondPlan(Box::new(plan));
     let mut all = vec![
