@@ -21,8 +21,7 @@ use tollgate::domain::signature_mistake::{SignatureError, SignatureMistake};
 use tollgate::domain::time::Timestamp;
 use tollgate::gateway::respond;
 
-use super::process::Process;
-use super::{finished, run, tollgate};
+use super::{finished, process::Process, run, tollgate};
 use crate::support::folder;
 
 const START: &str = "<!-- codes: written by a test, see tests/integration/cli/readme.rs -->\n";
