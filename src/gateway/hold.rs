@@ -172,7 +172,7 @@ fn take(purses: &Counting, units: u64) -> Option<[Option<BalanceHold>; 2]> {
     Some(held)
 }
 
-/// Waits until the node has leased units for the call, of each purse.
+/// Waits until the node has leased units for the call, of each purse: of what pays last, as others may use that meanwhile.
 async fn wait(purses: &Counting, units: u64) -> Result<[Option<BalanceHold>; 2], Refusal> {
     match timeout(PATIENCE, wait_for_each(purses, units)).await {
         Ok(held) => held,
@@ -182,7 +182,7 @@ async fn wait(purses: &Counting, units: u64) -> Result<[Option<BalanceHold>; 2],
 
 async fn wait_for_each(purses: &Counting, units: u64) -> Result<[Option<BalanceHold>; 2], Refusal> {
     let mut held = [None, None];
-    for (purse, held) in purses.iter().zip(&mut held) {
+    for (purse, held) in purses.iter().zip(&mut held).rev() {
         if let Some(purse) = purse {
             *held = Some(purse.wait(units).await.map_err(|Exhausted| exhausted(purse))?);
         }

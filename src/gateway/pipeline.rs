@@ -210,7 +210,11 @@ async fn stages(
         let reading = kept_body::read(worker, call, (route, permit), (asking, &circumstances), upload);
         (permit, upload) = Box::pin(reading).await.map_err(|refused| told.of(refused))?;
         let asked = (&permit, &circumstances);
-        let promised = hold::promise(worker, call, asked, [None, None], &mut told.admission).await;
+        // Time has passed since it was asked first.
+        let promised = match hold::refuse_known(worker, call, asked) {
+            Ok(purses) => hold::promise(worker, call, asked, purses, &mut told.admission).await,
+            Err(refusal) => Err(refusal),
+        };
         promised.inspect_err(|refusal| give_back(worker, call, counted, (refusal, &mut *told)))?;
     }
     call.target = metered_target::of(call.meter(), &checked, query, &parameters);

@@ -53,7 +53,16 @@ pub(in crate::billing) async fn settle(
     let mut balances: BTreeSet<BalanceId> = spending.balances().cloned().collect();
     if let Some(held) = &held {
         let open = transaction.open_leases_of(&held.node, &held.apps).await?;
-        balances.extend(open.into_iter().map(|lease| lease.stretch.balance));
+        let mut leased: BTreeSet<BalanceId> = open.into_iter().map(|lease| lease.stretch.balance).collect();
+        // An app may be under the caps of very many merchants.
+        let called_for: BTreeSet<&MerchantId> =
+            held.by_use.keys().filter_map(|(.., cap_of)| cap_of.as_ref()).collect();
+        for (cap, merchant) in transaction.caps_among(&leased).await? {
+            if !called_for.contains(&merchant) {
+                leased.remove(&cap);
+            }
+        }
+        balances.append(&mut leased);
     }
     let balances = lock(transaction, balances.iter()).await?;
     let spent: Vec<&Balance> = spending.balances().filter_map(|id| balances.get(id)).collect();
@@ -142,7 +151,9 @@ impl Held {
         let mut open: BTreeMap<Use, Vec<Lease>> = BTreeMap::new();
         for lease in transaction.open_leases_of(&self.node, &self.apps).await? {
             let Stretch { balance, app, product, plan, service_period, .. } = &lease.stretch;
-            let cap_of = balances.get(balance).and_then(cap_of).cloned();
+            // What was not locked is the cap of another merchant, or was leased a moment ago.
+            let Some(cap_of) = balances.get(balance).map(cap_of) else { continue };
+            let cap_of = cap_of.cloned();
             let of_it = (app.clone(), product.clone(), plan.clone(), *service_period, cap_of);
             open.entry(of_it).or_default().push(lease);
         }

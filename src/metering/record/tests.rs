@@ -209,6 +209,6 @@ fn a_record_of_no_call_is_none_and_one_of_a_newer_program_is_told() {
     bytes[calls] = 0;
     assert!(decode(&bytes).is_err());
     assert_eq!(newer_format(&bytes), None);
-    bytes[0] = COUNTED + 1;
-    assert_eq!(newer_format(&bytes), Some(COUNTED + 1));
+    bytes[0] = CAPPED + 1;
+    assert_eq!(newer_format(&bytes), Some(CAPPED + 1));
 }

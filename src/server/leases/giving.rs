@@ -9,7 +9,7 @@ use crate::limit::balance_purse::BalancePurse;
 use crate::store::{Store, StoreError};
 
 /// Purses of which something is given back in one transaction.
-const GIVEN_AT_ONCE: usize = 512;
+const GIVEN_AT_ONCE: usize = 64;
 
 pub(super) fn returned(taken: &[(Arc<BalancePurse>, u64)]) -> Vec<Returned> {
     taken.iter().map(|(purse, units)| (purse.stretch().clone(), *units)).collect()
