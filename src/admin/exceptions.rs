@@ -12,11 +12,11 @@ use super::given_transaction::transaction;
 use super::page::page;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
+use super::rated;
 use super::state::AdminState;
 use crate::billing::books::BooksTime;
 use crate::billing::books::exceptions::{Decision, Given, Reason, Resolved, resolve as decide};
 use crate::billing::error::BillingError;
-use crate::billing::statement::export::charge_to_json;
 use crate::domain::action::Action;
 use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::id::AppId;
@@ -101,10 +101,10 @@ pub(super) async fn resolve(
     let mut answer = resolution(&resolved);
     // What could not be read is of no usage record, and never charged.
     let charges = match id.strip_prefix("usage:") {
-        Some(usage) => state.store.charges_of_usage(usage).await?,
+        Some(usage) => rated::charges(&state.store, usage).await?,
         None => Vec::new(),
     };
-    answer["charges"] = charges.iter().map(charge_to_json).collect();
+    answer["charges"] = charges.into();
     ok(answer)
 }
 

@@ -30,7 +30,7 @@ enum Action {
         #[arg(long, value_name = "ID")]
         partner: Option<String>,
         /// The merchant whose cap on the app it is, of the kind budget
-        #[arg(long, value_name = "ID", requires = "app")]
+        #[arg(long, value_name = "ID", requires = "app", conflicts_with = "partner")]
         merchant: Option<String>,
         /// What bounds it
         #[arg(long, value_enum)]

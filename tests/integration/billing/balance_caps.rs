@@ -194,7 +194,11 @@ async fn a_cap_is_one_for_a_merchant_an_app_and_a_currency(place: Place) {
     let later = UsageRecord { at: ended, ..usage(2, 4, None) };
     record(&store, 1, &[usage(1, 5, None), later]).await;
     assert_eq!(sums(&store, &first).await.0, 3, "of calls from before its end");
-    let next = Balance { id: BalanceId::new("cap_5").unwrap(), created_at: ended, ..first.clone() };
+    let next = Balance {
+        id: BalanceId::new("cap_5").unwrap(),
+        created_at: at("2026-11-24T09:00:01Z"),
+        ..first.clone()
+    };
     store.create_balance(&next).await.unwrap();
     none(&check(&store).await.unwrap().findings);
     for sql in [

@@ -32,7 +32,7 @@ const CHANGED: &[Tampering] = &[
         "usage",
         "update usage set units = units + 1 where sequence = 2",
         "update usage set units = units - 1 where sequence = 2",
-        "whose units counted are not those charged",
+        "is not what they come to",
     ),
     (
         "usage",
@@ -334,7 +334,7 @@ async fn an_amount_that_was_changed_wherever_it_stands_is_found_by_the_prices(pl
             "update usage set fee_minor = fee_minor + {by} where sequence = 3; \
              update ledger_entry set minor = minor + case when minor > 0 then {by} else -({by}) end \
              where number = (select fee_posting from usage where sequence = 3); \
-             update charge_total set minor = minor + {by} where terms in (select number from charge_terms where kind = 'service_fee')"
+             update charge_total set minor = minor + {by} where terms = (select fee_terms from usage where sequence = 3)"
         )
     };
     let price = |from: &str, to: &str| {

@@ -268,7 +268,7 @@ fn the_parts_of_a_share_are_told_of_the_call_that_made_the_sale() {
     let order = text(&placed.json(), "id");
     let told = explained(&on_node(&dev, &["--request-id", &recorded(&dev, &placed)]));
     let (_, share) = decision(&told, "share");
-    assert!(share.ends_with(", split platform 70, partner 30"), "{share}");
+    assert!(share.ends_with(", split partner 30, platform 70"), "{share}");
     let rating = &told["on_record"]["rating"];
     assert_eq!(rating["transaction"]["id"], order.as_str(), "{rating}");
     let charges = rating["charges"].as_array().unwrap();
