@@ -20,6 +20,7 @@ use super::recurring::Recurring;
 use super::share::Share;
 use super::time::Timestamp;
 
+mod rate;
 mod some_units;
 
 pub use some_units::SomeUnits;

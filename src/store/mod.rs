@@ -44,6 +44,7 @@ pub mod error;
 pub mod exception_resolution;
 mod expiry;
 pub mod federated_login;
+pub mod fee_rate;
 pub mod fee_sum;
 pub mod first_factor;
 pub mod grant;

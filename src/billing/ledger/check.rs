@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check_fees::check_fees;
 use super::check_journals::check_journals;
+use super::check_rates::check_rates;
 use super::check_sales::{check_pending, check_tiers};
 use super::kept_tariffs::KeptTariffs;
 use crate::billing::statement::{StatementError, arrange, check_paid, content, hash};
@@ -60,6 +61,7 @@ async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementEr
     findings.extend(transaction.disagreements().await?);
     check_journals(transaction, &mut findings).await?;
     check_fees(transaction, &mut findings).await?;
+    check_rates(transaction, &mut findings).await?;
     check_tiers(transaction, &mut findings).await?;
     check_pending(transaction, &mut findings).await?;
     let periods = match transaction.periods().await {

@@ -118,7 +118,8 @@ mod tests {
     #[test]
     fn what_is_charged_is_all_of_it_in_its_currency_and_nothing_else() {
         let currency = |code: &str| code.parse::<Currency>().unwrap();
-        let rows: [(&[(&str, i128)], i64, bool); 8] = [
+        type Row<'r> = (&'r [(&'r str, i128)], i64, bool);
+        let rows: [Row<'_>; 8] = [
             (&[], 0, true),
             (&[], 1, false),
             (&[("CNY", 1)], 1, true),

@@ -203,7 +203,7 @@ async fn a_cap_is_one_for_a_merchant_an_app_and_a_currency(place: Place) {
     none(&check(&store).await.unwrap().findings);
     for sql in [
         "update balance set app = 'app_2' where id = 'cap_2'",
-        "update balance set owner = 'merchant_1' where id = 'cap_3'",
+        "update balance set owner = 'merchant_2' where id = 'cap_3'",
         "insert into balance (id, owner_kind, owner, app, kind, amount_limit, currency, created_at) \
          values ('cap_6', 'merchant', 'merchant_2', 'app_2', 'prepaid', 0, 'CNY', 0)",
         "insert into balance (id, owner_kind, owner, kind, amount_limit, currency, created_at) \

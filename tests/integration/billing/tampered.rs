@@ -68,7 +68,7 @@ const CHANGED: &[Tampering] = &[
         "charge_terms",
         "update charge_terms set rate = '9' where kind = 'service_fee'",
         "update charge_terms set rate = '0.01' where kind = 'service_fee'",
-        "differ from the sums",
+        "fees stand at a rate of 9",
     ),
     (
         "charge_terms",
