@@ -12,6 +12,8 @@ use super::money::{Amount, Currency};
 use super::split::Split;
 use super::tiers::Tiers;
 
+mod reached;
+
 /// The revenue share of a plan version: items, of which a sale has the first that is for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Share {
@@ -266,15 +268,6 @@ impl Earned {
 pub struct CategoryUnknown;
 
 impl Share {
-    /// Whether the partner may owe a share of what is sold by calls of a route.
-    #[must_use]
-    pub fn may_be_partners(&self, route: &RouteName) -> bool {
-        let is_for = |item: &&ShareItem| item.routes.is_empty() || item.routes.contains(route);
-        // Behind one that is for all that is sold, none is reached.
-        let decides = |item: &&ShareItem| item.paid_by == Payer::Partner || item.categories.is_empty();
-        self.items.iter().filter(is_for).find(decides).is_some_and(|item| item.paid_by == Payer::Partner)
-    }
-
     /// A percentage of every sale, earned at once and all the platform's.
     #[must_use]
     pub fn of_percent(percent: Decimal, source: Location) -> Self {

@@ -113,7 +113,7 @@ pub(super) async fn promise(
     worker: &Worker,
     call: &mut Call,
     (permit, circumstances): (&Permit<'_>, &Circumstances<'_>),
-    known: Counting,
+    purses: Counting,
     told: &mut Option<Admission>,
 ) -> Result<(), Refusal> {
     let asked = (permit, circumstances);
@@ -122,10 +122,6 @@ pub(super) async fn promise(
     if quota::counts(permit) && !quota::take(worker, call, asked, &mut read)? {
         Box::pin(quota::promise(worker, call, asked, (&mut read, told))).await?;
     }
-    let purses = match known {
-        [None, None] => purses(worker, call, permit)?,
-        known => known,
-    };
     if purses.iter().any(Option::is_some) {
         // A call of more is an exception, whatever its answer says.
         let units = units::of_call(call, circumstances, &mut read).min(MAX_UNITS);

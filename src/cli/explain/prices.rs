@@ -6,7 +6,7 @@ use crate::domain::id::CategoryName;
 use crate::domain::money::Amount;
 use crate::domain::plan::PlanVersion;
 use crate::domain::recurring::Monthly;
-use crate::domain::share::{Held, Receiver, Share, ShareItem};
+use crate::domain::share::{Held, Receiver, ShareItem};
 use crate::domain::tariff::FeeTerms;
 use crate::domain::transaction::TransactionKind;
 use crate::gateway::authorize::Permit;
@@ -58,22 +58,10 @@ fn tell_share(decisions: &mut Decisions, route: &Route, version: &PlanVersion) {
         decisions.add("share", Some(&meter.source), what);
         return;
     }
-    for item in items(share, route) {
+    // Which of them it is, its category decides.
+    for item in share.items_of(&route.name) {
         decisions.add("share", Some(&item.source), of_sale(item, version));
     }
-}
-
-/// The items of which a sale by a route may have the first that is for it: which, its category decides.
-fn items<'s>(share: &'s Share, route: &Route) -> Vec<&'s ShareItem> {
-    let is_of_route = |item: &&ShareItem| item.routes.is_empty() || item.routes.contains(&route.name);
-    let mut items = Vec::new();
-    for item in share.items.iter().filter(is_of_route) {
-        items.push(item);
-        if item.categories.is_empty() {
-            break;
-        }
-    }
-    items
 }
 
 fn of_sale(item: &ShareItem, version: &PlanVersion) -> String {

@@ -11,7 +11,7 @@ use crate::domain::id::PlanName;
 use crate::domain::location::Location;
 use crate::domain::plan::Plan;
 use crate::domain::scope::{Scope, ScopeSet};
-use crate::domain::share::{Held, Payer, Receiver, Share, ShareItem};
+use crate::domain::share::{Held, Payer, Receiver, ShareItem};
 use crate::domain::transaction::{Reach, TransactionKind};
 
 /// Where an item of a share stands.
@@ -35,7 +35,7 @@ pub(super) fn check_fed<'d>(
             let mut told: HashSet<(&Location, String)> = HashSet::new();
             for (route, _) in routes.iter().filter(|(route, _)| is_of_plan(route)) {
                 let Some(meter) = sale_meter(route) else { continue };
-                for item in items_of(share, route) {
+                for item in share.items_of(&route.name) {
                     let Some(place) = places.get(&item.source) else { continue };
                     for (part, what, how) in unread(item, route, meter) {
                         if told.insert((&item.source, format!("{part} {what}"))) {
@@ -77,19 +77,6 @@ fn places<'d>(compiling: &Compiling<'d>) -> HashMap<Location, Place<'d>> {
 fn sale_meter(route: &Route) -> Option<&TransactionMeter> {
     let meter = route.meter.as_ref()?.transaction.as_ref()?;
     (meter.kind == TransactionKind::Sale).then_some(meter)
-}
-
-/// The items that sales of a route can have: none behind the first that is for all of these.
-fn items_of<'s>(share: &'s Share, route: &Route) -> Vec<&'s ShareItem> {
-    let is_of_route = |item: &&ShareItem| item.routes.is_empty() || item.routes.contains(&route.name);
-    let mut items = Vec::new();
-    for item in share.items.iter().filter(is_of_route) {
-        items.push(item);
-        if item.categories.is_empty() {
-            break;
-        }
-    }
-    items
 }
 
 /// What an item hangs on, and a meter does not read: the part of the item that says so, what it is, and what to do.
