@@ -94,7 +94,7 @@ impl Masking {
         let Some(mask) = view.snapshot.routes.get(*route).and_then(|route| route.mask.as_ref()) else {
             return Err(Unmaskable::Incomplete);
         };
-        let left = masker.mask(&mask.fields, piece)?;
+        let left = masker.mask(&mask.fields, &mut view.learned(*route), piece)?;
         if is_last {
             masker.end()?;
         }

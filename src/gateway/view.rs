@@ -1,7 +1,7 @@
 //! A snapshot as one core sees it: with that core's connection pools and counters. Made when a core first meets a
 //! snapshot; pools and counters of what stays the same are carried over.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::destination::Destination;
 use super::upstream_token::CoreToken;
 use crate::domain::kill_switch::KillSwitch;
+use crate::masking::learned::Learned;
 use crate::outbound::upstream_tokens::UpstreamTokens;
 use crate::policy::kill_switches::KillSwitches;
 use crate::policy::snapshot::{Endpoint, Route, Snapshot, Upstream};
@@ -24,6 +25,7 @@ pub struct View {
     pools: Vec<Vec<Rc<Pool>>>,
     tokens: Vec<Option<CoreToken>>,
     counters: Vec<OnceCell<Arc<RouteCounters>>>,
+    learned: Vec<RefCell<Learned>>,
     off: RefCell<Off>,
 }
 
@@ -58,7 +60,8 @@ impl View {
         let token = |upstream: &Arc<Upstream>| tokens.cell(upstream).map(CoreToken::new);
         let tokens = snapshot.upstreams.iter().map(token).collect();
         let counters = snapshot.routes.iter().map(|_| OnceCell::new()).collect();
-        Self { snapshot, version, pools, tokens, counters, off: RefCell::default() }
+        let learned = snapshot.routes.iter().map(|_| RefCell::default()).collect();
+        Self { snapshot, version, pools, tokens, counters, learned, off: RefCell::default() }
     }
 
     /// The version of the live policies that this is the view of.
@@ -87,6 +90,12 @@ impl View {
             *self.off.borrow_mut() = Off { version, by_route: switches.by_route(&self.snapshot) };
         }
         self.off.borrow().by_route.get(route)?.clone()
+    }
+
+    /// What was learned of the answers of the route at that place, to mask more of them: it is of this snapshot's mask alone.
+    #[must_use]
+    pub fn learned(&self, route: usize) -> RefMut<'_, Learned> {
+        self.learned[route].borrow_mut()
     }
 
     /// Closes upstream connections that are of no use any more.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use wide::u8x16;
+
 use super::number::Number;
 use super::stops::{BLOCK, first_stop, next_stop};
 
@@ -26,43 +28,60 @@ pub(crate) fn begun(bytes: &[u8], at: usize) -> Option<Begun> {
     is_there.then_some(Begun { name, value })
 }
 
-/// What is behind the value with which a text begins, if that is a string without escapes, a number or a word; something must follow a
-/// number.
+/// How many bytes of a text are looked at at once to see what value it begins with.
+pub(crate) const AHEAD: usize = 1 + BLOCK;
+
+/// How long the value is with which a text begins, if that is a string without escapes, a number or a word; something must follow a
+/// number. The text goes on behind `begin` from `behind` on.
 #[inline(always)]
-pub(crate) fn behind_plain(text: &[u8]) -> Option<&[u8]> {
+pub(crate) fn plain_length(begin: &[u8; AHEAD], text: &[u8], at: usize) -> Option<usize> {
     // Most are strings, and short.
-    if let Some([b'"', string @ ..]) = text.first_chunk::<{ 1 + BLOCK }>() {
-        match first_stop(string) {
-            Some(found) if string[found] == b'"' => text.get(1 + found + 1..),
-            Some(_) => None,
-            None => behind_string(text.get(1 + BLOCK..)?),
-        }
-    } else {
-        behind_any_plain(text)
+    let [first, block @ ..] = begin;
+    if *first != b'"' {
+        return integer_length(begin).or_else(|| any_plain_length(text.get(at..)?));
     }
+    let Some(found) = first_stop(block) else {
+        let end = next_stop(text, at + AHEAD);
+        return (text.get(end) == Some(&b'"')).then(|| end + 1 - at);
+    };
+    if block[found] != b'"' {
+        return None;
+    }
+    Some(found + 2)
+}
+
+/// How long the digits are with which a text begins, if they are a number that has ended.
+#[inline(always)]
+fn integer_length(begin: &[u8; AHEAD]) -> Option<usize> {
+    let [block @ .., _] = begin;
+    let digits = u8x16::new(*block) - u8x16::splat(b'0');
+    let length = digits.simd_eq(digits.min(u8x16::splat(9))).to_bitmask().trailing_ones() as usize;
+    let is_number = length == 1 || (length > 1 && begin[0] != b'0');
+    (is_number && matches!(begin.get(length)?, b',' | b'}' | b']')).then_some(length)
 }
 
 #[inline(never)]
-fn behind_string(text: &[u8]) -> Option<&[u8]> {
-    text.get(next_stop(text, 0)..)?.strip_prefix(b"\"")
-}
-
-#[inline(never)]
-fn behind_any_plain(text: &[u8]) -> Option<&[u8]> {
-    match text.split_first()? {
-        (b'"', string) => behind_string(string),
-        (b't', _) => text.strip_prefix(b"true"),
-        (b'f', _) => text.strip_prefix(b"false"),
-        (b'n', _) => text.strip_prefix(b"null"),
-        (first, rest) => behind_number(Number::begin(*first)?, rest),
-    }
+fn any_plain_length(text: &[u8]) -> Option<usize> {
+    let (first, rest) = text.split_first()?;
+    let behind = match first {
+        b'"' => rest.get(next_stop(rest, 0)..)?.strip_prefix(b"\"")?,
+        b't' => text.strip_prefix(b"true")?,
+        b'f' => text.strip_prefix(b"false")?,
+        b'n' => text.strip_prefix(b"null")?,
+        first => behind_number(Number::begin(*first)?, rest)?,
+    };
+    Some(text.len() - behind.len())
 }
 
 /// Where the value that begins at `at` ends, if it is such.
-#[inline]
+#[inline(always)]
 pub(crate) fn plain_value(bytes: &[u8], at: usize) -> Option<usize> {
-    let behind = behind_plain(bytes.get(at..)?)?;
-    Some(bytes.len() - behind.len())
+    let text = bytes.get(at..)?;
+    let length = match text.first_chunk() {
+        Some(begin) => plain_length(begin, bytes, at),
+        None => any_plain_length(text),
+    };
+    Some(at + length?)
 }
 
 /// What of `rest` does not belong to the number.

@@ -30,11 +30,11 @@ fn next_of_few(piece: &[u8], at: usize) -> usize {
 /// The place in a block of the first such byte.
 #[inline(always)]
 pub(crate) fn first_stop(block: &[u8; BLOCK]) -> Option<usize> {
-    const LAST_CONTROL: u8 = 0x1f;
     let bytes = u8x16::new(*block);
-    let signs = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'));
-    let controls = bytes.simd_eq(bytes.min(u8x16::splat(LAST_CONTROL)));
-    let found = (signs | controls).to_bitmask();
+    // With this bit turned, a quote is where a blank was, next to the control characters, and a blank is not.
+    let turned = bytes ^ u8x16::splat(b'"' ^ b' ');
+    let quotes_and_controls = turned.simd_eq(turned.min(u8x16::splat(b' ')));
+    let found = (quotes_and_controls | bytes.simd_eq(u8x16::splat(b'\\'))).to_bitmask();
     (found != 0).then(|| found.trailing_zeros() as usize)
 }
 

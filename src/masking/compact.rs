@@ -24,7 +24,7 @@ impl Masker {
             let scalar = self.scalar(piece.tree, member);
             piece.known.begin(piece.bytes, value, &self.place, scalar);
             if scalar.is_masked(piece.bytes[value]) {
-                piece.output.mask(value..end);
+                piece.output.mask(piece.bytes, value..end);
             }
             at = self.end_scalar(piece, end);
             if !(self.place.is_in_object() && piece.bytes.get(at..at + 2) == Some(b",\"")) {

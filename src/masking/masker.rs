@@ -8,9 +8,10 @@
 use bytes::Bytes;
 
 use super::fields::{Candidates, FieldTree, NodeId, Rules};
-use super::known::{Known, Scalar};
+use super::learned::Learned;
 pub use super::output::MASK;
 use super::output::Output;
+use super::part::Scalar;
 use super::piece::Piece;
 use super::place::{Mode, Place};
 use super::state::State;
@@ -63,7 +64,7 @@ impl Masker {
             rules,
             form,
             state: State::Mark(0),
-            place: Place::top(form),
+            place: Place::TOP,
             member: None,
             candidates: Candidates::NONE,
             text: Text::BEGUN,
@@ -73,18 +74,28 @@ impl Masker {
         }
     }
 
-    /// What may leave of the next piece of the body, by the same tree each time; it may be nothing.
+    /// What may leave of the next piece of the body, by the same tree each time; it may be nothing. What was learned is of that tree.
     ///
     /// # Errors
     /// [`Unmaskable`]: nothing more may leave, neither of this piece nor of another.
-    pub fn mask(&mut self, tree: &FieldTree, bytes: Bytes) -> Result<Bytes, Unmaskable> {
-        self.masked(tree, bytes).inspect_err(|_| self.state = State::Broken)
+    pub fn mask(
+        &mut self,
+        tree: &FieldTree,
+        learned: &mut Learned,
+        bytes: Bytes,
+    ) -> Result<Bytes, Unmaskable> {
+        self.masked(tree, learned, bytes).inspect_err(|_| self.state = State::Broken)
     }
 
-    fn masked(&mut self, tree: &FieldTree, bytes: Bytes) -> Result<Bytes, Unmaskable> {
+    fn masked(
+        &mut self,
+        tree: &FieldTree,
+        learned: &mut Learned,
+        bytes: Bytes,
+    ) -> Result<Bytes, Unmaskable> {
         self.utf8.check(&bytes).map_err(|_| Unmaskable::Encoding)?;
         let output = Output::begin(matches!(self.place.mode, Mode::Masking(_)));
-        let mut piece = Piece { tree, bytes: &bytes, output, known: Known::nothing() };
+        let mut piece = Piece { tree, bytes: &bytes, output, known: learned.of(self.rules, self.form) };
         self.read(&mut piece).map_err(|unmaskable| unmaskable.behind(self.before))?;
         self.before = self.before.saturating_add(bytes.len() as u64);
         let output = piece.output;
@@ -115,7 +126,9 @@ impl Masker {
     }
 
     fn read(&mut self, piece: &mut Piece<'_>) -> Result<(), Unmaskable> {
-        let mut at = 0;
+        let is_first = matches!(self.state, State::Mark(0));
+        piece.known.begin_piece(is_first);
+        let mut at = if is_first { self.follow(piece, 0) } else { 0 };
         while at < piece.bytes.len() {
             at = match self.state {
                 State::InName => self.in_name(piece, at)?,
@@ -249,6 +262,11 @@ impl Masker {
     pub(super) fn end_scalar(&mut self, piece: &mut Piece<'_>, at: usize) -> usize {
         self.end_value(piece, at);
         piece.known.end(at);
+        self.follow(piece, at)
+    }
+
+    /// Goes on as far as what comes is known.
+    fn follow(&mut self, piece: &mut Piece<'_>, at: usize) -> usize {
         let Some((place, at)) = piece.known.follow(piece.bytes, at, &mut piece.output) else { return at };
         self.place.clone_from(place);
         self.state = self.behind_value();

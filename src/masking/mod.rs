@@ -3,8 +3,10 @@
 mod compact;
 pub mod fields;
 mod known;
+pub mod learned;
 pub mod masker;
 mod output;
+mod part;
 mod path;
 mod piece;
 mod place;

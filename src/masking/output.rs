@@ -8,64 +8,54 @@ use bytes::{Buf, Bytes};
 /// whether it was empty, and nobody takes it for data, as one might take `null`.
 pub const MASK: &[u8] = br#""***""#;
 
-/// As many values as are masked of most pieces.
-const USUAL: usize = 64;
-
 /// What leaves of one piece of a body.
 pub(super) struct Output {
-    /// What is masked in it, in order.
-    masked: Vec<Range<usize>>,
+    /// What leaves of it up to the last that is masked, if anything is.
+    left: Vec<u8>,
+    /// Behind that.
+    copied: usize,
     /// From where on it is masked.
     from: Option<usize>,
-    /// Whether the first of it goes on with what is masked in the piece before.
+    /// Whether that goes on with what is masked in the piece before.
     goes_on: bool,
 }
 
 impl Output {
     /// At the beginning of a piece, which may lie within what is masked.
     pub(super) fn begin(is_masked: bool) -> Self {
-        Self { masked: Vec::new(), from: is_masked.then_some(0), goes_on: is_masked }
+        Self { left: Vec::new(), copied: 0, from: is_masked.then_some(0), goes_on: is_masked }
     }
 
     /// What stands there is masked, and nothing around it.
-    #[inline]
-    pub(super) fn mask(&mut self, place: Range<usize>) {
-        if self.masked.capacity() == 0 {
-            self.masked.reserve(USUAL);
+    #[inline(never)]
+    pub(super) fn mask(&mut self, piece: &[u8], place: Range<usize>) {
+        if self.left.capacity() == 0 {
+            self.left.reserve(piece.len());
         }
-        self.masked.push(place);
+        self.left.extend_from_slice(&piece[self.copied..place.start]);
+        self.left.extend_from_slice(MASK);
+        self.copied = place.end;
     }
 
     /// From here on, it is masked if it was not, and the other way around.
-    pub(super) fn turn(&mut self, at: usize) {
+    pub(super) fn turn(&mut self, piece: &[u8], at: usize) {
         match self.from.take() {
-            Some(from) => self.mask(from..at),
+            Some(_) if std::mem::take(&mut self.goes_on) => self.copied = at,
+            Some(from) => self.mask(piece, from..at),
             None => self.from = Some(at),
         }
     }
 
     /// At the end of the piece.
     pub(super) fn end(mut self, mut piece: Bytes) -> Bytes {
-        if let Some(from) = self.from {
-            self.mask(from..piece.len());
+        if self.from.is_some() {
+            self.turn(&piece, piece.len());
         }
-        let (masked, begun) = match self.masked.split_first() {
-            Some((begun, masked)) if self.goes_on => (masked, begun.end),
-            Some(_) | None => (&self.masked[..], 0),
-        };
-        if masked.is_empty() {
-            piece.advance(begun);
+        if self.left.is_empty() {
+            piece.advance(self.copied);
             return piece;
         }
-        let gone: usize = masked.iter().map(Range::len).sum();
-        let mut left = Vec::with_capacity(piece.len() - begun - gone + masked.len() * MASK.len());
-        let mut from = begun;
-        for place in masked {
-            left.extend_from_slice(&piece[from..place.start]);
-            left.extend_from_slice(MASK);
-            from = place.end;
-        }
-        left.extend_from_slice(&piece[from..]);
-        left.into()
+        self.left.extend_from_slice(&piece[self.copied..]);
+        self.left.into()
     }
 }

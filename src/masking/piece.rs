@@ -11,13 +11,13 @@ pub(super) struct Piece<'p> {
     pub(super) tree: &'p FieldTree,
     pub(super) bytes: &'p [u8],
     pub(super) output: Output,
-    pub(super) known: Known,
+    pub(super) known: &'p mut Known,
 }
 
 impl Piece<'_> {
     /// From here on, it is masked if it was not, and the other way around.
     pub(super) fn turn(&mut self, at: usize) {
-        self.output.turn(at);
+        self.output.turn(self.bytes, at);
         self.known.turn(at);
     }
 

@@ -1,7 +1,6 @@
 //! Where in a body the masker is, between two values: what is open there, and what becomes of what comes.
 
 use super::fields::{FieldTree, NodeId};
-use super::masker::Form;
 use super::unmaskable::MAX_DEPTH;
 
 /// What becomes of the values that come.
@@ -21,8 +20,6 @@ pub(super) struct Place {
     pub(super) mode: Mode,
     /// How many objects and arrays are open.
     pub(super) depth: u8,
-    /// How many of them are arrays; the texts of a body of several are as in one.
-    arrays: u8,
     /// Which of them are objects; the innermost is the lowest bit.
     objects: u128,
     /// In the tree, the innermost of those that were walked into; an array is where it is a member.
@@ -33,25 +30,17 @@ pub(super) struct Place {
 
 impl Place {
     /// Where the texts of a body begin.
-    pub(super) fn top(form: Form) -> Self {
-        Self {
-            mode: Mode::Walking,
-            depth: 0,
-            arrays: u8::from(form != Form::Text),
-            objects: 0,
-            node: FieldTree::TOP,
-            around: [FieldTree::TOP; MAX_DEPTH as usize],
-        }
-    }
+    pub(super) const TOP: Self = Self {
+        mode: Mode::Walking,
+        depth: 0,
+        objects: 0,
+        node: FieldTree::TOP,
+        around: [FieldTree::TOP; MAX_DEPTH as usize],
+    };
 
     /// Whether the innermost of what is open is an object.
     pub(super) fn is_in_object(&self) -> bool {
         self.objects & 1 == 1
-    }
-
-    /// Whether what comes may come again: it is in an array.
-    pub(super) fn is_in_array(&self) -> bool {
-        self.arrays > 0
     }
 
     /// Walks into an object or array, which is open next.
@@ -66,13 +55,11 @@ impl Place {
     pub(super) fn open(&mut self, first: u8) {
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(first == b'{');
-        self.arrays += u8::from(first == b'[');
     }
 
     /// Ends the innermost object or array.
     pub(super) fn close(&mut self) {
         self.depth -= 1;
-        self.arrays -= u8::from(!self.is_in_object());
         self.objects >>= 1;
         if self.mode == Mode::Walking {
             self.node = self.around[usize::from(self.depth)];

@@ -31,6 +31,7 @@ use tollgate::journal::frames::Frames;
 use tollgate::json::picker::{Picked, Picker};
 use tollgate::json::wanted::WantedMembers;
 use tollgate::masking::fields::{FieldPath, FieldTree, Rules};
+use tollgate::masking::learned::Learned;
 use tollgate::masking::masker::{Form, MASK, Masker};
 use tollgate::metering::lines::Lines;
 use tollgate::metering::{coding, form, record};
@@ -173,11 +174,13 @@ fn masker(bytes: &[u8]) {
     let (at, bytes) = cut(bytes);
     let paths: [FieldPath; 2] = ["a", "b.c"].map(|path| path.parse().expect("a path"));
     let tree = FieldTree::new([(&paths[0], 0), (&paths[1], 1)]);
-    let masked = |pieces: [&[u8]; 2]| {
+    // Of each text, what was learned of those before it makes no difference either.
+    let mut learned = Learned::default();
+    let mut masked = |pieces: [&[u8]; 2]| {
         let mut masker = Masker::new(Rules::NONE.with(0).with(1), form);
         let mut left = Vec::new();
         for piece in pieces {
-            left.extend_from_slice(&masker.mask(&tree, piece.to_vec().into()).ok()?);
+            left.extend_from_slice(&masker.mask(&tree, &mut learned, piece.to_vec().into()).ok()?);
         }
         masker.end().ok().map(|()| left)
     };

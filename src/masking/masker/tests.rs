@@ -10,6 +10,7 @@ use self::reference::Pattern;
 use self::written::{Value, Written};
 use super::*;
 use crate::masking::fields::FieldPath;
+use crate::masking::learned::Learned;
 
 /// What is masked, with its rule.
 const PATHS: [(&str, &[&str], usize); 9] = [
@@ -105,9 +106,19 @@ fn tree(rules: Rules) -> FieldTree {
 
 /// What leaves of a body that comes in these pieces, and how it ends.
 fn run(rules: Rules, form: Form, pieces: &[&[u8]]) -> (Vec<u8>, Result<(), Unmaskable>) {
+    run_behind(&mut Learned::default(), rules, form, pieces)
+}
+
+/// The same behind others of which something was learned, by the same rules.
+fn run_behind(
+    learned: &mut Learned,
+    rules: Rules,
+    form: Form,
+    pieces: &[&[u8]],
+) -> (Vec<u8>, Result<(), Unmaskable>) {
     let (tree, mut masker, mut left) = (tree(rules), Masker::new(rules, form), Vec::new());
     for piece in pieces {
-        match masker.mask(&tree, Bytes::copy_from_slice(piece)) {
+        match masker.mask(&tree, learned, Bytes::copy_from_slice(piece)) {
             Ok(bytes) => left.extend_from_slice(&bytes),
             Err(unmaskable) => return (left, Err(unmaskable)),
         }
@@ -157,6 +168,7 @@ fn a_changed_text_is_masked_or_refused(
     let mut written = Written::new(seed, Rules::NONE);
     written.value(&value);
     let mut text = written.text;
+    let unchanged = text.clone();
     for (place, sign) in changes {
         let (place, sign) = (place.index(text.len()), SIGNS[usize::from(*sign) % SIGNS.len()]);
         match seed % 3 {
@@ -174,12 +186,29 @@ fn a_changed_text_is_masked_or_refused(
     let (one_by_one, same_end) = run(rules(places), Form::Text, &text.chunks(1).collect::<Vec<_>>());
     prop_assert_eq!(end.is_ok(), same_end.is_ok());
     prop_assert!(one_by_one.starts_with(&left), "more leaves of bigger pieces");
+    is_masked_alike_behind(&[&unchanged, &text, &unchanged], places, &cut(&text, &cuts))?;
     let is_blank = text.iter().all(|byte| b" \t\r\n".contains(byte));
     let expected = reference::read(&text).map(|tree| reference::masked(tree, &masks(rules(places))));
     prop_assert_eq!(end.is_ok(), expected.is_some() || is_blank, "{:?}", end);
     if end.is_ok() && !is_blank {
         prop_assert_eq!(reference::read(&left), expected);
         prop_assert_eq!(one_by_one, left);
+    }
+    Ok(())
+}
+
+/// What was learned of other texts makes no difference.
+fn is_masked_alike_behind(others: &[&[u8]], places: u8, pieces: &[&[u8]]) -> Result<(), TestCaseError> {
+    let mut learned = Learned::default();
+    for form in [Form::Text, Form::Sequence, Form::Lines] {
+        for other in others {
+            let (left, end) = run_behind(&mut learned, rules(places), form, &[other]);
+            let unlearned = run(rules(places), form, &[other]);
+            prop_assert_eq!((left, end.is_ok()), (unlearned.0, unlearned.1.is_ok()));
+        }
+        let (left, end) = run_behind(&mut learned, rules(places), form, pieces);
+        let unlearned = run(rules(places), form, pieces);
+        prop_assert_eq!((left, end.is_ok()), (unlearned.0, unlearned.1.is_ok()));
     }
     Ok(())
 }
@@ -341,9 +370,10 @@ fn what_no_two_readers_read_alike_is_refused() {
 #[test]
 fn a_piece_in_which_nothing_is_masked_is_not_copied() {
     let (tree, mut masker) = (tree(rules(1)), Masker::new(rules(1), Form::Text));
+    let mut learned = Learned::default();
     let text = Bytes::from_static(br#"{"a":1,"receiver":{"name":"Li Lei","b":2}}"#);
     let mut next = |range: std::ops::Range<usize>| {
-        (text.slice(range.clone()), masker.mask(&tree, text.slice(range)).unwrap())
+        (text.slice(range.clone()), masker.mask(&tree, &mut learned, text.slice(range)).unwrap())
     };
     let (piece, left) = next(0..19);
     assert_eq!((left.as_ptr(), left.len()), (piece.as_ptr(), 19));
