@@ -22,10 +22,7 @@ impl Utf8 {
             rest = after;
             self.go_on(*byte)?;
         }
-        if rest.is_ascii() {
-            return Ok(());
-        }
-        match std::str::from_utf8(rest) {
+        match simdutf8::compat::from_utf8(rest) {
             Ok(_) => Ok(()),
             Err(error) if error.error_len().is_none() => {
                 rest[error.valid_up_to()..].iter().try_for_each(|byte| self.go_on(*byte))
