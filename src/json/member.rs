@@ -1,4 +1,4 @@
-//! Members as nearly all are: a name without escapes, then a string without escapes, a number or a word, with no blanks.
+//! Members as nearly all are: a name without escapes, then a string, a number or a word, with no blanks.
 
 use std::ops::Range;
 
@@ -6,6 +6,7 @@ use wide::u8x16;
 
 use super::number::Number;
 use super::stops::{BLOCK, first_stop, next_stop};
+use super::text::Text;
 
 /// The beginning of a member.
 pub(crate) struct Begun {
@@ -29,42 +30,54 @@ pub(crate) fn begun(bytes: &[u8], at: usize) -> Option<Begun> {
 }
 
 /// How many bytes of a text are looked at at once to see what value it begins with.
-pub(crate) const AHEAD: usize = 1 + BLOCK;
+pub(crate) const AHEAD: usize = 1 + 2 * BLOCK;
 
-/// How long the value is with which a text begins, if that is a string without escapes, a number or a word; something must follow a
-/// number. The text goes on behind `begin` from `behind` on.
+/// How long the value is that begins at `at` of a text, where `begin` stands, if that is a string, a number or a word; something must
+/// follow a number.
 #[inline(always)]
 pub(crate) fn plain_length(begin: &[u8; AHEAD], text: &[u8], at: usize) -> Option<usize> {
     // Most are strings, and short.
-    let [first, block @ ..] = begin;
+    let [first, string @ ..] = begin;
     if *first != b'"' {
-        return integer_length(begin).or_else(|| any_plain_length(text.get(at..)?));
+        return number_length(begin).or_else(|| any_plain_length(text.get(at..)?));
     }
-    let Some(found) = first_stop(block) else {
-        let end = next_stop(text, at + AHEAD);
-        return (text.get(end) == Some(&b'"')).then(|| end + 1 - at);
+    let found = match first_stop(string.first_chunk()?) {
+        Some(found) => found,
+        None => BLOCK + first_stop(string.last_chunk()?).unwrap_or(0),
     };
-    if block[found] != b'"' {
-        return None;
+    if string[found] != b'"' {
+        return any_plain_length(text.get(at..)?);
     }
     Some(found + 2)
 }
 
-/// How long the digits are with which a text begins, if they are a number that has ended.
+/// How long the digits are with which a text begins, which may have a point among them, if they are a number that has ended.
 #[inline(always)]
-fn integer_length(begin: &[u8; AHEAD]) -> Option<usize> {
-    let [block @ .., _] = begin;
-    let digits = u8x16::new(*block) - u8x16::splat(b'0');
-    let length = digits.simd_eq(digits.min(u8x16::splat(9))).to_bitmask().trailing_ones() as usize;
-    let is_number = length == 1 || (length > 1 && begin[0] != b'0');
-    (is_number && matches!(begin.get(length)?, b',' | b'}' | b']')).then_some(length)
+fn number_length(begin: &[u8; AHEAD]) -> Option<usize> {
+    let digits = u8x16::new(*begin.first_chunk()?) - u8x16::splat(b'0');
+    let digits = digits.simd_eq(digits.min(u8x16::splat(9))).to_bitmask();
+    let mut length = digits.trailing_ones() as usize;
+    if length == 0 || (length > 1 && begin[0] == b'0') {
+        return None;
+    }
+    if begin[length] == b'.' {
+        let fraction = (digits >> (length + 1)).trailing_ones() as usize;
+        if fraction == 0 {
+            return None;
+        }
+        length += 1 + fraction;
+    }
+    matches!(begin[length], b',' | b'}' | b']' | b'\n' | b'\r').then_some(length)
 }
 
 #[inline(never)]
 fn any_plain_length(text: &[u8]) -> Option<usize> {
     let (first, rest) = text.split_first()?;
     let behind = match first {
-        b'"' => rest.get(next_stop(rest, 0)..)?.strip_prefix(b"\"")?,
+        b'"' => {
+            let mut string = Text::BEGUN;
+            return string.pass(text, 1).ok()?;
+        }
         b't' => text.strip_prefix(b"true")?,
         b'f' => text.strip_prefix(b"false")?,
         b'n' => text.strip_prefix(b"null")?,
@@ -109,7 +122,28 @@ mod tests {
             (r#""a": 0,"#, Some(("a", "0"))),
             (r#""a":12"#, None),
             (r#""a":"b"#, None),
-            (r#""a":"b\n""#, None),
+            (r#""a":"b\n\u00e9""#, Some(("a", r#""b\n\u00e9""#))),
+            (r#""a":"b\""#, None),
+            (r#""a":"b\x""#, None),
+            ("\"a\":\"b\n\"", None),
+            (r#""a":"0123456789abcdef""#, Some(("a", r#""0123456789abcdef""#))),
+            (
+                r#""a":"0123456789abcdef0123456789abcdef""#,
+                Some(("a", r#""0123456789abcdef0123456789abcdef""#)),
+            ),
+            (
+                r#""a":"0123456789abcdef0123456789abcde\"""#,
+                Some(("a", r#""0123456789abcdef0123456789abcde\"""#)),
+            ),
+            (r#""a":12.50}                                  "#, Some(("a", "12.50"))),
+            (r#""a":12.}                                    "#, None),
+            (r#""a":01,                                     "#, Some(("a", "0"))),
+            (r#""a":1234567890123456,                       "#, Some(("a", "1234567890123456"))),
+            (r#""a":12345678901234567,                      "#, Some(("a", "12345678901234567"))),
+            (r#""a":123456789012.4567,                      "#, Some(("a", "123456789012.4567"))),
+            (r#""a":1234567890123.4567,                     "#, Some(("a", "1234567890123.4567"))),
+            (r#""a":1.5e3,                                  "#, Some(("a", "1.5e3"))),
+            (r#""a":1.5.3,                                  "#, Some(("a", "1.5"))),
             (r#""\u0061":1,"#, None),
             (r#""a" :1,"#, None),
             (r#""a":  1,"#, None),

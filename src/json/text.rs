@@ -62,7 +62,10 @@ impl Text {
                         None => return Ok(None),
                         Some(b'"') if IS_NAME => return self.check_whole(end).map(|()| Some(at)),
                         Some(b'"') => return Ok(Some(at)),
-                        Some(b'\\') => self.escape = Escape::Begun,
+                        Some(b'\\') => match escape_length(&piece[at..]) {
+                            Some(length) if !IS_NAME => at += length,
+                            Some(_) | None => self.escape = Escape::Begun,
+                        },
                         Some(_) => return Err(Malformed::Syntax(end)),
                     }
                     continue;
@@ -112,6 +115,15 @@ impl Text {
         let sign = sign.and_then(Result::ok).ok_or(Malformed::Name(at))?;
         decoded(sign.encode_utf8(&mut [0; 4]).as_bytes());
         Ok(())
+    }
+}
+
+/// How long an escape is behind its backslash, if it is whole.
+fn escape_length(text: &[u8]) -> Option<usize> {
+    match text {
+        [b'u', digits @ ..] => digits.first_chunk::<4>()?.iter().all(u8::is_ascii_hexdigit).then_some(5),
+        [sign, ..] => escaped(*sign).map(|_| 1),
+        [] => None,
     }
 }
 

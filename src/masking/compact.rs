@@ -1,5 +1,5 @@
-//! The masker on members as programs write them: a name without escapes, a string without escapes, a number or a word, with no blanks,
-//! each whole in the piece. Whatever is written otherwise, or not as it should be, is left to the steps: what comes out is the same, and
+//! The masker on members as programs write them: a name without escapes, then a string, a number or a word, with no blanks, each whole in
+//! the piece. Whatever is written otherwise, or not as it should be, is left to the steps: what comes out is the same, and
 //! only they refuse.
 
 use super::masker::Masker;

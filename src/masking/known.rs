@@ -17,7 +17,7 @@ use super::place::Place;
 
 /// Most parts that are kept.
 const MOST_PARTS: usize = 250;
-/// Most bytes of theirs that are kept.
+/// Most bytes of theirs that are kept: 16 bits count them, and the turns in them.
 const MOST_BYTES: usize = 8 << 10;
 /// Longest part that is kept.
 const LONGEST: usize = 1 << 10;
@@ -163,10 +163,10 @@ impl Known {
             return Part::NONE;
         }
         let id = self.parts.len() as PartId;
-        let turns = self.turns.len();
+        let turns = self.turns.len() as u16;
         self.turns.extend(self.turned.iter().map(|turn| (turn - place.start) as u16));
         self.bytes.extend_from_slice(text);
-        let mut part = Part::new(id, (&self.bytes, start), scalar, turns..self.turns.len());
+        let mut part = Part::new(id, (text, start as u16), scalar, turns..self.turns.len() as u16);
         (part.from, part.to) = (from, to);
         self.parts.push(part);
         self.by_hash[slot] = id;

@@ -1,4 +1,5 @@
-//! What was learned of the texts that one tree masks, so that each need not be read as if it were the first.
+//! What was learned of the texts that one tree masks, so that each need not be read as if it were the first. It has a bound, some 50 KiB
+//! of each kind, and makes no difference to what leaves.
 
 use super::fields::Rules;
 use super::known::Known;
@@ -10,7 +11,7 @@ const MOST: usize = 4;
 /// What was learned of the texts that one tree masks. Nothing is kept but what stands between their values: names and signs.
 #[derive(Debug, Default)]
 pub struct Learned {
-    /// By the rules and the form, those that came first before.
+    /// By the rules and the form; the first of them came first, and goes first.
     kinds: Vec<(Rules, Form, Known)>,
 }
 

@@ -87,12 +87,7 @@ impl Masker {
         self.masked(tree, learned, bytes).inspect_err(|_| self.state = State::Broken)
     }
 
-    fn masked(
-        &mut self,
-        tree: &FieldTree,
-        learned: &mut Learned,
-        bytes: Bytes,
-    ) -> Result<Bytes, Unmaskable> {
+    fn masked(&mut self, tree: &FieldTree, learned: &mut Learned, bytes: Bytes) -> Result<Bytes, Unmaskable> {
         self.utf8.check(&bytes).map_err(|_| Unmaskable::Encoding)?;
         let output = Output::begin(matches!(self.place.mode, Mode::Masking(_)));
         let mut piece = Piece { tree, bytes: &bytes, output, known: learned.of(self.rules, self.form) };

@@ -49,10 +49,10 @@ pub(super) struct Part {
     /// The bytes with which it ends, if it is longer than that.
     end: u8x16,
     /// Where it stands among the bytes that are known.
-    start: usize,
-    length: usize,
+    start: u16,
+    length: u16,
     /// Where masking begins or ends in it, among the turns that are known.
-    turns: Range<usize>,
+    turns: Range<u16>,
     /// What becomes of the scalar behind it.
     scalar: Scalar,
     /// Whether it leaves, and the scalar behind it too.
@@ -68,9 +68,8 @@ impl Part {
     /// Stands for no part; there are fewer.
     pub(super) const NONE: PartId = PartId::MAX;
 
-    /// The last of `bytes`, from `start` on.
-    pub(super) fn new(id: PartId, (bytes, start): (&[u8], usize), scalar: Scalar, turns: Range<usize>) -> Self {
-        let part = &bytes[start..];
+    /// A part of these bytes, which stand there among those that are known.
+    pub(super) fn new(id: PartId, (part, start): (&[u8], u16), scalar: Scalar, turns: Range<u16>) -> Self {
         let mut begin = [0; BLOCK];
         begin.iter_mut().zip(part).for_each(|(byte, known)| *byte = *known);
         Self {
@@ -78,7 +77,7 @@ impl Part {
             foreign: ALL & (ALL << part.len().min(BLOCK)),
             end: u8x16::new(part.last_chunk().copied().unwrap_or(begin)),
             start,
-            length: part.len(),
+            length: part.len() as u16,
             is_shown: scalar == Scalar::Shown && turns.is_empty(),
             turns,
             scalar,
@@ -91,7 +90,8 @@ impl Part {
 
     /// Where it stands among the bytes that are known.
     pub(super) fn place(&self) -> Range<usize> {
-        self.start..self.start + self.length
+        let start = usize::from(self.start);
+        start..start + usize::from(self.length)
     }
 
     /// How long it is with the scalar behind it, if `text` begins with it, of which `window` are the first bytes, and the scalar is a
@@ -102,7 +102,7 @@ impl Part {
         if begin.simd_eq(self.begin).to_bitmask() | self.foreign != ALL {
             return None;
         }
-        let length = self.length;
+        let length = usize::from(self.length);
         if length > BLOCK {
             if length > 2 * BLOCK {
                 return self.pass_long(known, text);
@@ -125,19 +125,25 @@ impl Part {
     fn pass_long(&self, known: &[u8], text: &[u8]) -> Option<usize> {
         let scalar = text.strip_prefix(known.get(self.place())?)?;
         let begin = padded(scalar);
-        Some(self.length + plain_length(begin.first_chunk()?, scalar, 0)?)
+        Some(usize::from(self.length) + plain_length(begin.first_chunk()?, scalar, 0)?)
     }
 
     /// Masks what is masked of it and of the scalar behind it, where it begins at `at` and the scalar ends before `behind`.
     #[inline(always)]
-    pub(super) fn mask(&self, turns: &[u16], bytes: &[u8], (at, behind): (usize, usize), output: &mut Output) {
+    pub(super) fn mask(
+        &self,
+        turns: &[u16],
+        bytes: &[u8],
+        (at, behind): (usize, usize),
+        output: &mut Output,
+    ) {
         if self.is_shown {
             return;
         }
         if !self.turns.is_empty() {
             self.turn(turns, bytes, at, output);
         }
-        let scalar = at + self.length;
+        let scalar = at + usize::from(self.length);
         if bytes.get(scalar).is_some_and(|first| self.scalar.is_masked(*first)) {
             output.mask(bytes, scalar..behind);
         }
@@ -145,7 +151,7 @@ impl Part {
 
     #[cold]
     fn turn(&self, turns: &[u16], bytes: &[u8], at: usize, output: &mut Output) {
-        for turn in &turns[self.turns.clone()] {
+        for turn in &turns[usize::from(self.turns.start)..usize::from(self.turns.end)] {
             output.turn(bytes, at + usize::from(*turn));
         }
     }
