@@ -1,5 +1,5 @@
-//! A snapshot as one core sees it: with that core's connection pools and counters. Made when a core first meets a
-//! snapshot; pools and counters of what stays the same are carried over.
+//! A snapshot as one core sees it: with that core's connection pools and counters, and what it learned of answers. Made when a core first
+//! meets a snapshot; pools and counters of what stays the same are carried over.
 
 use std::cell::{OnceCell, RefCell, RefMut};
 use std::collections::HashMap;
