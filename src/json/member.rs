@@ -111,7 +111,21 @@ fn behind_number(begun: Number, mut rest: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_value_is_as_long_at_once_as_byte_by_byte(
+            value in r#"-?[0-9]{0,18}\.?[0-9]{0,18}([eE][-+]?[0-9]{0,3})?|"[a-z0-9\\"\x01]{0,40}"?"#,
+            behind in r"[,}\]\n 0-9a]{0,40}",
+        ) {
+            let text = format!(":{value}{behind}");
+            let slow = any_plain_length(&text.as_bytes()[1..]);
+            prop_assert_eq!(plain_value(text.as_bytes(), 1), slow.map(|length| 1 + length));
+        }
+    }
 
     #[test]
     fn a_member_is_seen_if_it_is_plain_and_whole() {

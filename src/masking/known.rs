@@ -148,15 +148,15 @@ impl Known {
         scalar: Scalar,
     ) -> PartId {
         let (text, start) = (&bytes[place.clone()], self.bytes.len());
+        if text.len() > LONGEST {
+            return Part::NONE;
+        }
         let slot = FixedState::with_seed(0).hash_one((from, text)) as usize % self.by_hash.len();
         let known = self.by_hash[slot];
         if let Some(known) = self.parts.get(usize::from(known))
             && (known.from, self.bytes.get(known.place())) == (from, Some(text))
         {
             return known.id;
-        }
-        if text.len() > LONGEST {
-            return Part::NONE;
         }
         if self.parts.len() == MOST_PARTS || text.len() > MOST_BYTES - start {
             self.missed += 1;

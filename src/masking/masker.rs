@@ -2,8 +2,8 @@
 //! they came. Arrays on the way are walked through. What stands where an object was to be walked through and is neither an
 //! object, an array nor null is masked whole, for what it holds cannot be told.
 //!
-//! The invariant: no byte leaves before the grammar up to it is sure, so that nobody reads another text than was masked. The
-//! memory is this state alone, whatever comes: of each level of nesting, whether it is an object, and where in the tree it is.
+//! The invariant: no byte leaves before the grammar up to it is sure, so that nobody reads another text than was masked. Of a body,
+//! the memory is this state alone, whatever comes: of each level of nesting, whether it is an object, and where in the tree it is.
 
 use bytes::Bytes;
 
