@@ -29,6 +29,7 @@ mod kill_switches;
 mod lifecycle;
 mod limits;
 mod masked;
+mod masked_alike;
 mod masked_streams;
 mod me;
 mod merchant_binding;
