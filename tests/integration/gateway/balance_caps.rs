@@ -118,6 +118,8 @@ fn a_call_of_many_units_at_a_fine_price_needs_what_they_cost_together_rounded_up
     };
     answers(7_000, 402);
     answers(6_000, 200);
+    assert_eq!(dev.figure("tollgate_purses_refused_total{of=\"balances\"}"), 0);
+    assert!(dev.figure("tollgate_purses{of=\"balances\"}") > 0);
     assert_eq!(capped.cap.spent(&dev), "0.60");
     answers(1_000, 402);
     answers(900, 200);
