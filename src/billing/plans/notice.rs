@@ -54,9 +54,7 @@ pub(super) async fn give(
     snapshot: &Snapshot,
     (now, occasion): (Timestamp, Occasion),
 ) -> Result<Option<TooSoon>, StoreError> {
-    if occasion == Occasion::Reload {
-        take_back(transaction, snapshot, now).await?;
-    }
+    take_back(transaction, snapshot, (now, occasion)).await?;
     let versions = snapshot.plans.values().flat_map(|plan| &plan.versions);
     let mut told: Vec<&PlanVersion> =
         versions.filter(|version| version.existing.moves() || version.effective_from > now).collect();
@@ -88,15 +86,19 @@ pub(super) async fn give(
 async fn take_back(
     transaction: &mut Transaction,
     snapshot: &Snapshot,
-    now: Timestamp,
+    (now, occasion): (Timestamp, Occasion),
 ) -> Result<(), StoreError> {
+    if occasion == Occasion::Start {
+        return Ok(());
+    }
     for plan in transaction.announced_versions().await? {
         let versions = snapshot.plans.get(&plan.name).map_or(&[][..], |plan| plan.versions.as_slice());
         if versions.iter().any(|version| version.reference == plan) {
             continue;
         }
         let told = transaction.announcements(&plan).await?;
-        if told.last().and_then(|last| last.terms.as_ref()).is_some_and(|(_, from)| from.is_some()) {
+        let last = told.last().filter(|last| occasion.is_after(last.told_at));
+        if last.and_then(|last| last.terms.as_ref()).is_some_and(|(_, from)| from.is_some()) {
             transaction.take_back(&plan, told.len(), now).await?;
         }
     }
@@ -115,7 +117,8 @@ async fn known_since(
         let told = transaction.announcements(&version.reference).await?;
         let found = told.last().filter(|last| is_said(version, last));
         let was_told = |one: &Announcement| one.terms.is_some() && is_said(version, one);
-        let may_be_of_before = occasion == Occasion::Start && version.effective_from > now;
+        let is_of_before = |last: &Announcement| !occasion.is_after(last.told_at);
+        let may_be_of_before = version.effective_from > now && told.last().is_some_and(is_of_before);
         if found.is_none() && may_be_of_before && told.iter().any(was_told) {
             let (plan, place) = (&version.reference, &version.source);
             tracing::warn!(
