@@ -140,9 +140,10 @@ async fn who_switches_after_an_early_close_is_not_charged_for_days_twice(place: 
     keep(&store, &plan("standard", 1), &with(monthly(9_900), None), ALWAYS).await;
     keep(&store, &plan("premium", 1), &with(monthly(30_000), monthly(60_000)), ALWAYS).await;
     let (begin, cut) = ("2026-10-31T16:00:00Z", "2026-11-24T16:00:00Z");
+    let (back, end) = ("2026-11-27T16:00:00Z", Some("2026-11-30T16:00:00Z"));
     subscribe(&place, ("sub_a", "storefront", "standard"), (begin, None)).await;
     // It was to end with the 27th, when the month is closed.
-    subscribe(&place, ("sub_b", "supply", "standard"), (begin, Some("2026-11-27T16:00:00Z"))).await;
+    subscribe(&place, ("sub_b", "supply", "standard"), (begin, Some(back))).await;
     let (month, early) = (period("2026-11"), at("2026-11-15T08:00:00Z"));
     close(&store, month, (&zone(), early), CloseEarly::Allowed).await.unwrap();
     assert_eq!(
@@ -150,17 +151,19 @@ async fn who_switches_after_an_early_close_is_not_charged_for_days_twice(place: 
         [line("monthly_fee standard@1", 30, "99.00"), line("monthly_fee standard@1", 27, "89.10")]
     );
     place.tamper(&format!("update subscription set ends_at = {}", at(cut).as_micros())).await;
-    subscribe(&place, ("sub_c", "storefront", "premium"), (cut, Some("2026-11-30T16:00:00Z"))).await;
-    subscribe(&place, ("sub_d", "supply", "premium"), (cut, Some("2026-11-30T16:00:00Z"))).await;
+    subscribe(&place, ("sub_c", "storefront", "premium"), (cut, Some(back))).await;
+    subscribe(&place, ("sub_d", "supply", "premium"), (cut, end)).await;
     // It takes nobody's place.
-    subscribe(&place, ("sub_e", "carrier", "standard"), (cut, Some("2026-11-30T16:00:00Z"))).await;
+    subscribe(&place, ("sub_e", "carrier", "standard"), (cut, end)).await;
+    // And back to the first plan.
+    subscribe(&place, ("sub_f", "storefront", "standard"), (back, end)).await;
     let mut charged = lines(&close_at(&store, "2026-12", "2027-01-02T00:00:00Z").await);
     charged.sort();
     assert_eq!(
         charged,
         [
-            // Six days of the first come to 120.00, and of that as much of the fee counts as is charged: none.
-            line("minimum premium@1", 6, "120.00"),
+            // Three days of the first come to 60.00, and of that as much of the fee counts as is charged: none.
+            line("minimum premium@1", 3, "60.00"),
             line("minimum premium@1", 6, "90.00"),
             // Three days were charged before.
             line("monthly_fee premium@1", 3, "30.00"),
