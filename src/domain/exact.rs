@@ -97,7 +97,7 @@ impl Exact {
         whole.and_then(|whole| whole.checked_mul(MINOR)).map(Self).ok_or(ExactError::TooLarge)
     }
 
-    /// How many times `part`, which is above zero, makes it up, or is more.
+    /// How many of `part`, which is above zero, come to it at least.
     ///
     /// # Errors
     /// [`ExactError::TooLarge`], also if there is no such number.

@@ -78,7 +78,8 @@ pub(super) fn refuse_known(
         return Err(Refusal::BalanceExhausted(Box::new(paid_from.clone())));
     }
     let purses = purses(worker, call, permit)?;
-    for purse in purses.iter().flatten() {
+    // The cap first, as where it waits.
+    for purse in purses.iter().rev().flatten() {
         // Its request is read only if there is none at all.
         if purse.lacks(1) && purse.lacks(purse.of_call(units::of_call(call, circumstances, &mut None))) {
             return Err(exhausted(purse));

@@ -36,7 +36,7 @@ pub(super) fn leased(balances: &BalancePurses, quotas: &QuotaPurses) -> [Series;
         (
             "tollgate_purses_refused",
             Counter,
-            "Times that another was needed than there may be, and a call was refused.",
+            "Times that another was needed than there may be: its calls are refused until some are forgotten.",
             &["of"],
             of(balances.refused(), quotas.refused()),
         ),

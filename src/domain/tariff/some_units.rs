@@ -20,8 +20,8 @@ pub struct SomeUnits<'u> {
 }
 
 impl FeeItem {
-    /// The most that calls which take some units add to what it comes to, on top of those in a period, in whole minor units: whichever of those that come
-    /// they are, as long as others take them behind no band or package that they would not come to by themselves.
+    /// The most that calls which take some units add to what it comes to, on top of those in a period, in whole minor units: whichever of
+    /// those that come they are, as long as others take them behind no band or package that they would not come to by themselves.
     ///
     /// # Errors
     /// [`ExactError::TooLarge`].
