@@ -1,5 +1,5 @@
-//! The balances of an app: what its fees are paid from, or were. Asked about units of a plan's item, each says whether it bears them;
-//! nothing is leased by asking.
+//! The balances of an app: what its fees are paid from, or were, and a merchant's caps on it. Asked about units of a plan's item, each says
+//! whether it bears them; nothing is leased by asking.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::state::AdminState;
 use crate::billing::balance::borne::{Borne, borne};
 use crate::billing::error::BillingError;
 use crate::domain::balance::{Balance, Owner, Part, Stretch};
-use crate::domain::id::{AppId, ItemName, PlanName, ProductName};
+use crate::domain::id::{AppId, ItemName, MerchantId, PlanName, ProductName};
 use crate::domain::identity::App;
 use crate::domain::money::Amount;
 use crate::domain::plan::PlanRef;
@@ -29,18 +29,19 @@ struct Asked {
     units: u64,
 }
 
-/// `GET /admin/apps/{id}/balances?product=&plan=&version=&item=&promotion=&units=`: the app's own, then its partner's, those that have
-/// ended among them.
+/// `GET /admin/apps/{id}/balances?merchant=&product=&plan=&version=&item=&promotion=&units=`: the app's own, then its partner's, then the
+/// caps of a merchant on it, those that have ended among them.
 pub(super) async fn list(
     State(state): State<Arc<AdminState>>,
     Id(id): Id,
     mut parameters: Parameters,
 ) -> Answer {
     let asked = asked(&mut parameters);
+    let merchant = parameters.optional::<MerchantId>("merchant");
     parameters.finish()?;
     let app = find(&state, &id).await?;
     let mut shown = Vec::new();
-    for balance in paying(&state, &app).await? {
+    for balance in counting(&state, &app, merchant.as_ref()).await? {
         let mut told = with_sums(&state, &balance).await?;
         if let Some(asked) = &asked {
             told["bears"] = bears(&state, (&app.id, &balance), asked).await?;
@@ -74,20 +75,30 @@ fn asked(parameters: &mut Parameters) -> Option<Asked> {
     }
 }
 
-/// The app's own balances, then its partner's.
-async fn paying(state: &AdminState, app: &App) -> Result<Vec<Balance>, Problem> {
+/// The app's own balances, then its partner's, then the caps of a merchant on it.
+async fn counting(
+    state: &AdminState,
+    app: &App,
+    merchant: Option<&MerchantId>,
+) -> Result<Vec<Balance>, Problem> {
+    let owners = [app.id.as_str(), app.partner.as_str()];
+    let owners: Vec<&str> = owners.into_iter().chain(merchant.map(MerchantId::as_str)).collect();
     let mut transaction = state.store.begin_reading().await?;
-    let found = transaction.balances_of(&[app.id.as_str(), app.partner.as_str()]).await?;
+    let found = transaction.balances_of(&owners).await?;
     transaction.roll_back().await?;
-    let is_own = |balance: &Balance| matches!(&balance.owner, Owner::App(owner) if *owner == app.id);
-    let is_partners =
-        |balance: &Balance| matches!(&balance.owner, Owner::Partner(owner) if *owner == app.partner);
-    let mut paying: Vec<Balance> =
-        found.into_iter().filter(|balance| is_own(balance) || is_partners(balance)).collect();
-    paying.sort_by(|one, other| {
-        (!is_own(one), one.created_at, &one.id).cmp(&(!is_own(other), other.created_at, &other.id))
+    let place = |balance: &Balance| match &balance.owner {
+        Owner::App(owner) => (*owner == app.id).then_some(0),
+        Owner::Partner(owner) => (*owner == app.partner).then_some(1),
+        Owner::Merchant { merchant: owner, app: capped } => {
+            (merchant == Some(owner) && *capped == app.id).then_some(2)
+        }
+    };
+    let mut counting: Vec<(u8, Balance)> =
+        found.into_iter().filter_map(|balance| Some((place(&balance)?, balance))).collect();
+    counting.sort_by(|(place, one), (other_place, other)| {
+        (place, one.created_at, &one.id).cmp(&(other_place, other.created_at, &other.id))
     });
-    Ok(paying)
+    Ok(counting.into_iter().map(|(_, balance)| balance).collect())
 }
 
 /// Whether a balance bears the units; null if it does not pay for such, or the books do not know the plan version.

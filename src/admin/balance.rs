@@ -309,6 +309,7 @@ pub(super) async fn with_sums(state: &AdminState, balance: &Balance) -> Result<V
     told["left"] = money(balance.left(funds));
     if balance.counts_shares {
         told["may_go_below_zero"] = json!(BEYOND);
+        told["is_used_up"] = json!(balance.used_up_until.is_some_and(|until| now < until));
     }
     let leases = left::leases(&state.store, &balance.id).await?;
     told["leases"] = leases.iter().map(lease).collect();

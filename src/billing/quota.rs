@@ -38,14 +38,14 @@ pub enum Granted {
     Unsaid(Doubt),
 }
 
-/// What may have been leased.
+/// What may have been leased, or given back.
 #[derive(Debug)]
 pub struct Doubt {
     /// How many of each window.
     pub units: Vec<u64>,
     /// What the store said.
     pub error: StoreError,
-    /// One of the windows, and how many the run had leased of it then, in all.
+    /// One of the windows, and how many the run has leased of it then, in all.
     told_by: (QuotaWindow, u64),
 }
 
@@ -83,12 +83,12 @@ pub async fn grant(
     })
 }
 
-/// Whether what may have been leased is: all of it, or nothing. The run must have leased nothing of these windows since, and given nothing
+/// Whether what may have been done is: all of it, or nothing. The run must have leased nothing of these windows since, and given nothing
 /// back.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn was_granted(store: &Store, run: &Run, doubt: &Doubt) -> Result<bool, StoreError> {
+pub async fn was_done(store: &Store, run: &Run, doubt: &Doubt) -> Result<bool, StoreError> {
     let (window, leased) = &doubt.told_by;
     let mut transaction = store.begin().await?;
     // If the store is still at it, this waits for it.
@@ -107,22 +107,26 @@ fn share(left: u64, Wanted { missing, ahead }: Wanted) -> u64 {
 }
 
 /// Gives back what a run of a node has leased of windows, and has not used: in one transaction, so of no more than [`AT_ONCE`]. If the
-/// store does not say whether it has it, it must not be used again: it comes back at the node's next start.
+/// store does not say whether it has it, that is given, and it must not be used again before [`was_done`] has told.
 ///
 /// # Errors
 /// [`StoreError`]; the node has it still then.
-pub async fn give_back(store: &Store, run: &Run, unused: &[(&QuotaWindow, u64)]) -> Result<(), StoreError> {
-    let mut unused = unused.to_vec();
-    unused.sort_by(|(one, _), (other, _)| one.key().cmp(&other.key()));
+pub async fn give_back(
+    store: &Store,
+    run: &Run,
+    unused: &[(&QuotaWindow, u64)],
+) -> Result<Option<Doubt>, StoreError> {
+    let mut sorted = unused.to_vec();
+    sorted.sort_by(|(one, _), (other, _)| one.key().cmp(&other.key()));
     let mut transaction = store.begin().await?;
-    for (window, units) in unused {
+    for (window, units) in &sorted {
         transaction.lock_quota(window).await?;
-        transaction.give_back_quota(window, run, units).await?;
+        transaction.give_back_quota(window, run, *units).await?;
     }
-    if let Err(error) = transaction.commit().await {
-        tracing::warn!(%error, "the store did not say whether it took back parts of quotas");
-    }
-    Ok(())
+    let Some((last, _)) = sorted.last() else { return Ok(None) };
+    let told_by = ((*last).clone(), transaction.quota_leased_to(last, run).await?);
+    let units = unused.iter().map(|(_, units)| *units).collect();
+    Ok(transaction.commit().await.err().map(|error| Doubt { units, error, told_by }))
 }
 
 /// Has it that a run of a node has leased nothing yet: runs that began where it does have used nothing, and what they leased comes back.

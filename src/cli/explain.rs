@@ -17,6 +17,7 @@ mod prices;
 mod proof;
 mod quota;
 mod recorded;
+mod sale;
 mod shown;
 mod stopped;
 mod subscribed;

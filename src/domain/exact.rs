@@ -97,6 +97,16 @@ impl Exact {
         whole.and_then(|whole| whole.checked_mul(MINOR)).map(Self).ok_or(ExactError::TooLarge)
     }
 
+    /// How many of `part`, which is above zero, come to it at least.
+    ///
+    /// # Errors
+    /// [`ExactError::TooLarge`], also if there is no such number.
+    pub fn parts(self, part: Self) -> Result<u64, ExactError> {
+        let beyond = part.0.checked_sub(1).and_then(|rest| self.0.checked_add(rest));
+        let parts = beyond.and_then(|beyond| beyond.checked_div_euclid(part.0));
+        parts.and_then(|parts| u64::try_from(parts).ok()).ok_or(ExactError::TooLarge)
+    }
+
     /// The amount that this is in a currency.
     ///
     /// # Errors
@@ -156,6 +166,9 @@ mod tests {
         assert_eq!(next(Exact::ZERO.minus(Exact(1)).unwrap()), Exact::ZERO);
         assert!(Exact::of_minor(-3).is_whole() && !price("0.014", "CNY").unwrap().is_whole());
         assert_eq!(Exact(i128::MAX).next_whole(), Err(ExactError::TooLarge));
+        let parts = |sum: &str| price(sum, "CNY").unwrap().parts(price("0.03", "CNY").unwrap());
+        assert_eq!(["0", "0.03", "0.0301", "0.06"].map(parts), [Ok(0), Ok(1), Ok(2), Ok(2)]);
+        assert_eq!(Exact::of_minor(1).parts(Exact::ZERO), Err(ExactError::TooLarge));
         assert_eq!(Exact(i128::MIN).minus(Exact(1)), Err(ExactError::TooLarge));
     }
 

@@ -203,6 +203,11 @@ impl Bands {
         }
     }
 
+    /// What a unit costs in each.
+    pub(super) fn prices(&self) -> impl Iterator<Item = Exact> {
+        self.all().map(|(_, rate)| rate.each)
+    }
+
     /// Every band with its last unit.
     fn all(&self) -> impl Iterator<Item = (u64, Rate)> {
         self.below.iter().copied().chain([(u64::MAX, self.last)])

@@ -20,9 +20,11 @@ use super::recurring::Recurring;
 use super::share::Share;
 use super::time::Timestamp;
 
+mod cap_units;
 mod rate;
 mod some_units;
 
+pub use cap_units::CapUnits;
 pub use some_units::SomeUnits;
 
 /// What the apps of a plan version pay.

@@ -78,9 +78,10 @@ pub(super) fn refuse_known(
         return Err(Refusal::BalanceExhausted(Box::new(paid_from.clone())));
     }
     let purses = purses(worker, call, permit)?;
-    for purse in purses.iter().flatten() {
+    // The cap first, as where it waits.
+    for purse in purses.iter().rev().flatten() {
         // Its request is read only if there is none at all.
-        if purse.lacks(1) && purse.lacks(units::of_call(call, circumstances, &mut None)) {
+        if purse.lacks(1) && purse.lacks(purse.of_call(units::of_call(call, circumstances, &mut None))) {
             return Err(exhausted(purse));
         }
     }
@@ -144,25 +145,25 @@ fn purses(worker: &Worker, call: &Call, permit: &Permit<'_>) -> Result<Counting,
     }
     let (Some((product, version)), true) = (&permit.subscribed, call.meter().is_some()) else { return none };
     let Some(fee) = version.tariff.fee_of(call.route().map(|route| &route.name)) else { return none };
-    let (plan, item, promotion) = (&version.reference, &fee.terms().name, fee.promotion_at(call.at));
+    let (plan, promotion) = (&version.reference, fee.promotion_at(call.at));
     let zone = &call.view.snapshot.platform.zone;
     let purse = |some: &[PaidFrom]| {
         let Some(paid_from) = some.iter().find(|one| one.currency == version.tariff.currency) else {
             return Ok(None);
         };
-        let sought = Sought { paid_from, app: &app.id, product, plan, item, promotion, at: call.at };
+        let sought = Sought { paid_from, app: &app.id, product, plan, item: fee, promotion, at: call.at };
         let found = worker.purses.borrow_mut().find(&worker.shared.purses, sought, zone);
         found.map(Some).map_err(|TooMany| Refusal::Unavailable("Too many balances are in use at once"))
     };
     Ok([purse(&app.balances)?, purse(caps)?])
 }
 
-/// Takes so many units of each purse, or of none.
+/// Takes what a call of so many units takes of each purse, or of none.
 fn take(purses: &Counting, units: u64) -> Option<[Option<BalanceHold>; 2]> {
     let mut held = [None, None];
     for (purse, held) in purses.iter().zip(&mut held) {
         if let Some(purse) = purse {
-            *held = Some(purse.take(units)?);
+            *held = Some(purse.take(purse.of_call(units))?);
         }
     }
     Some(held)
@@ -180,7 +181,7 @@ async fn wait_for_each(purses: &Counting, units: u64) -> Result<[Option<BalanceH
     let mut held = [None, None];
     for (purse, held) in purses.iter().zip(&mut held).rev() {
         if let Some(purse) = purse {
-            *held = Some(purse.wait(units).await.map_err(|Exhausted| exhausted(purse))?);
+            *held = Some(purse.wait(purse.of_call(units)).await.map_err(|Exhausted| exhausted(purse))?);
         }
     }
     Ok(held)

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::purse::{Hold, Purse, signed};
 use super::purses::{Leasable, LocalPurses, Purses, TooMany};
 use crate::domain::balance::{PaidFrom, Part, Stretch};
-use crate::domain::id::{AppId, BalanceId, ItemName, ProductName};
+use crate::domain::id::{AppId, BalanceId, ProductName};
 use crate::domain::plan::PlanRef;
+use crate::domain::tariff::{CapUnits, FeeItem};
 use crate::domain::time::{Period, Timestamp, Zone};
 
 /// Units for one stretch of one balance.
@@ -17,6 +18,8 @@ pub struct BalanceUnits {
     stretch: Stretch,
     /// The service period: from when, and until when.
     span: (Timestamp, Timestamp),
+    /// How many of them a call takes.
+    taken: CapUnits,
     /// Units that calls have spent.
     spent: AtomicU64,
 }
@@ -37,16 +40,16 @@ pub struct LocalBalances {
 }
 
 impl BalanceUnits {
-    /// Those for a stretch of a balance, whose service period has that span.
+    /// Those for a stretch of a balance, whose service period has that span. A call takes as many as it is.
     #[must_use]
     pub fn new(paid_from: PaidFrom, stretch: Stretch, span: (Timestamp, Timestamp)) -> Self {
-        Self { paid_from, stretch, span, spent: AtomicU64::new(0) }
+        Self { paid_from, stretch, span, taken: CapUnits::default(), spent: AtomicU64::new(0) }
     }
 
-    /// Those for a stretch, in periods of that zone.
-    fn of(paid_from: PaidFrom, stretch: Stretch, zone: &Zone) -> Self {
+    /// Those for a stretch, in periods of that zone, of which calls take so many.
+    fn of((paid_from, taken): (PaidFrom, CapUnits), stretch: Stretch, zone: &Zone) -> Self {
         let period = stretch.service_period;
-        Self::new(paid_from, stretch, (period.start(zone), period.end(zone)))
+        Self { taken, ..Self::new(paid_from, stretch, (period.start(zone), period.end(zone))) }
     }
 }
 
@@ -63,7 +66,7 @@ impl Leasable for BalanceUnits {
 
     fn following(&self, zone: &Zone) -> Self {
         let stretch = Stretch { service_period: self.stretch.service_period.next(), ..self.stretch.clone() };
-        Self::of(self.paid_from.clone(), stretch, zone)
+        Self::of((self.paid_from.clone(), self.taken.clone()), stretch, zone)
     }
 }
 
@@ -87,6 +90,12 @@ impl BalancePurse {
         from <= at && at < until
     }
 
+    /// How many of its units a call of so many takes: fewer of a cap, if it is of more than one at a price finer than a minor unit.
+    #[must_use]
+    pub fn of_call(&self, units: u64) -> u64 {
+        self.of().taken.of_call(units)
+    }
+
     /// Units that are leased, and that no call has spent: the record of each that has is the journal's.
     #[must_use]
     pub fn unspent(&self) -> u64 {
@@ -97,11 +106,12 @@ impl BalancePurse {
 }
 
 impl BalanceHold {
-    /// Has it hold so many units, now that it is known how many the call has used: what is too much goes back, and of what is
+    /// Has it hold what a call takes of which it is known now how many units it has used: what is too much goes back, and of what is
     /// missing is taken what there is. What is beyond is spent all the same once it is recorded, and leaves no debt here: a balance
-    /// may be overdrawn by the units of calls that were under way beyond the one that each held.
+    /// may be overdrawn by the units of calls that were under way beyond those that each held.
     #[must_use]
-    pub fn settled(mut self, units: u64) -> Self {
+    pub fn settled(mut self, used: u64) -> Self {
+        let units = self.purse.of_call(used);
         match units.checked_sub(self.units) {
             Some(0) => {}
             Some(missing) => {
@@ -136,7 +146,7 @@ pub struct Sought<'s> {
     /// The plan version in force.
     pub plan: &'s PlanRef,
     /// The item that charges them.
-    pub item: &'s ItemName,
+    pub item: &'s FeeItem,
     /// The place of the item's promotion in which they are, if there is one.
     pub promotion: Option<usize>,
     /// When the call came.
@@ -146,7 +156,8 @@ pub struct Sought<'s> {
 impl Sought<'_> {
     fn is_of(&self, purse: &BalancePurse) -> bool {
         let Stretch { balance, product, plan, part, .. } = purse.stretch();
-        part.as_ref().is_some_and(|part| part.item == *self.item && part.promotion == self.promotion)
+        part.as_ref()
+            .is_some_and(|part| part.item == self.item.terms().name && part.promotion == self.promotion)
             && plan == self.plan
             && product == self.product
             && *balance == self.paid_from.balance
@@ -179,10 +190,12 @@ impl LocalBalances {
             app: app.clone(),
             product: product.clone(),
             plan: plan.clone(),
-            part: Some(Part { item: item.clone(), promotion }),
+            part: Some(Part { item: item.terms().name.clone(), promotion }),
             service_period: Period::of(at, zone),
         };
-        let purse = purses.find(BalanceUnits::of(paid_from.clone(), stretch, zone))?;
+        // What pays has all units of the app, and each costs what it costs.
+        let taken = paid_from.merchant.as_ref().map_or_else(CapUnits::default, |_| item.cap_units(promotion));
+        let purse = purses.find(BalanceUnits::of((paid_from.clone(), taken), stretch, zone))?;
         match paid_from.merchant {
             None => self.by_app.keep(app, &purse),
             Some(_) => self.by_cap.keep(&paid_from.balance, &purse),

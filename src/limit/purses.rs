@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::purse::{Desk, Purse, lock};
 use crate::domain::time::{Timestamp, Zone};
 
-/// Purses of a node. Beyond, calls that need another are refused for the moment.
+/// Purses of a node of one kind. Beyond, calls that need another are refused until some that nobody uses are forgotten.
 const MOST: usize = 65_536;
 /// Whose purses a core keeps at hand at most; beyond: it begins anew.
 const AT_HAND: usize = 4096;
@@ -34,6 +35,8 @@ pub trait Leasable: Debug + Sized {
 pub struct Purses<Of: Leasable> {
     all: Mutex<HashMap<Of::Key, Arc<Purse<Of>>, foldhash::fast::RandomState>>,
     desk: Arc<Desk<Of>>,
+    /// How often there were too many.
+    refused: AtomicU64,
 }
 
 /// There are as many purses as there may be.
@@ -42,7 +45,7 @@ pub struct TooMany;
 
 impl<Of: Leasable> Default for Purses<Of> {
     fn default() -> Self {
-        Self { all: Mutex::default(), desk: Arc::default() }
+        Self { all: Mutex::default(), desk: Arc::default(), refused: AtomicU64::new(0) }
     }
 }
 
@@ -57,6 +60,7 @@ impl<Of: Leasable> Purses<Of> {
             return Ok(purse.clone());
         }
         if all.len() >= MOST {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(TooMany);
         }
         let key = of.key().clone();
@@ -80,6 +84,18 @@ impl<Of: Leasable> Purses<Of> {
             }
             self.desk.bell.notified().await;
         }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        lock(&self.all).len() as u64
+    }
+
+    /// How often another one was needed than there may be.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// All of them.
@@ -131,5 +147,37 @@ impl<Of, Owner: Clone + Eq + Hash> LocalPurses<Of, Owner> {
     /// Forgets all, so that the shared map can drop what nobody uses.
     pub fn sweep(&mut self) {
         self.by_owner.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::quota_purse::QuotaPurses;
+    use super::*;
+    use crate::domain::plan::Quantity;
+    use crate::domain::quota::QuotaWindow;
+
+    #[test]
+    fn beyond_the_bound_another_is_refused_until_some_are_forgotten_that_nobody_uses() {
+        let purses = QuotaPurses::default();
+        let find = |most: u64| {
+            purses.find(QuotaWindow {
+                app: "app_1".parse().unwrap(),
+                plan: "standard".parse().unwrap(),
+                quota: "monthly".parse().unwrap(),
+                of: Quantity::Calls,
+                most,
+                from: Timestamp::from_seconds(0),
+                until: Timestamp::from_seconds(1000),
+            })
+        };
+        let used = find(0).unwrap();
+        used.put(1);
+        (1..MOST as u64).for_each(|most| drop(find(most).unwrap()));
+        assert_eq!((find(MOST as u64).unwrap_err(), purses.refused()), (TooMany, 1));
+        assert!(Arc::ptr_eq(&find(0).unwrap(), &used), "those that there are go on");
+        purses.sweep(|_| false);
+        assert_eq!(purses.count(), 1);
+        assert!(find(MOST as u64).is_ok());
     }
 }

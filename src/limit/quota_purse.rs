@@ -41,6 +41,13 @@ impl QuotaPurse {
     pub fn window(&self) -> &QuotaWindow {
         self.of()
     }
+
+    /// Has another one owe what this one does: what is left of both together stays.
+    pub fn pass_debt_on(&self, other: &Self) {
+        if let Some(owed) = self.change(|left| (left < 0).then_some(0)) {
+            other.add_left(owed);
+        }
+    }
 }
 
 impl QuotaHold {

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 
 use super::error::ServerError;
+use super::money_figures::{leased, used_balances};
 use super::node::Node;
 use super::tls::certificates::Certificates;
 use super::tls::client_certificates::ClientAuthorities;
 use crate::admin::{self, AdminState, AdminToken};
-use crate::billing::balance::alerts::PERCENTS;
 use crate::credential::foreign_issuers as issuers;
 use crate::domain::kill_switch::KillSwitch;
 use crate::domain::time::Timestamp;
@@ -72,6 +72,7 @@ fn figures(node: &Node, (open_exceptions, unsettled_sales, balance_alerts): Coun
     let (certificates, tokens, oauth) =
         (node.certificates.clone(), node.tokens.clone(), node.services.oauth_counters.clone());
     let switches = node.services.kill_switches.clone();
+    let (balances, quotas) = (node.leases.purses.clone(), node.quotas.purses());
     Box::new(move || {
         let mut figures = journal_figures(&journal);
         figures.extend(usage_figures(&journal, &drained));
@@ -142,6 +143,7 @@ fn figures(node: &Node, (open_exceptions, unsettled_sales, balance_alerts): Coun
         series.extend(oauth.series());
         series.extend(switched_off(&switches));
         series.push(used_balances(&balance_alerts));
+        series.extend(leased(&balances, &quotas));
         if let Some(certificates) = &certificates {
             figures.push((
                 "tollgate_tls_reload_failures",
@@ -238,18 +240,6 @@ fn issuer_series(standings: &[issuers::Standing]) -> Vec<Series> {
             of(|standing| Some(standing.failures)),
         ),
     ]
-}
-
-/// How often balances were nearly used up, or were.
-fn used_balances(told: &[AtomicU64; 2]) -> Series {
-    let counts = PERCENTS.iter().zip(told);
-    (
-        "tollgate_balance_alerts",
-        Counter,
-        "Times that it was told, by any node, that so many percent of a balance were used.",
-        &["percent"],
-        counts.map(|(percent, count)| (vec![percent.to_string()], count.load(Ordering::Relaxed))).collect(),
-    )
 }
 
 /// What is switched off. A name has no character that needs escaping.

@@ -49,6 +49,8 @@ type GivenBack = Vec<(Arc<BalancePurse>, u64)>;
 pub(super) struct Leases {
     store: Store,
     run: Run,
+    /// What it keeps filled.
+    pub(super) purses: Arc<BalancePurses>,
     keeping: Task<()>,
 }
 
@@ -59,7 +61,7 @@ impl Leases {
         let keeper = Keeper {
             store: store.clone(),
             run: run.clone(),
-            purses,
+            purses: purses.clone(),
             known,
             asking: Asking::default(),
             paces: Paces::default(),
@@ -70,12 +72,12 @@ impl Leases {
             is_settled: false,
             has_leased: false,
         };
-        Self { store: store.clone(), run, keeping: tokio::spawn(keeper.keep()) }
+        Self { store: store.clone(), run, purses, keeping: tokio::spawn(keeper.keep()) }
     }
 
     /// Leases no more, and gives all back if the journal is recorded up to `reached`, its end. No core may run any more.
     pub(super) async fn stop(self, reached: u64) {
-        let Self { store, run, keeping } = self;
+        let Self { store, run, keeping, .. } = self;
         keeping.abort();
         // Else it might lease while all is given back.
         let _ = keeping.await;

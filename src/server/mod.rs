@@ -24,6 +24,7 @@ mod issuers;
 mod leases;
 pub mod lifecycle;
 pub mod listener;
+mod money_figures;
 pub mod node;
 mod open_store;
 mod own_endpoints;

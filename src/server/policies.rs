@@ -3,18 +3,21 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value;
+
 use super::error::ServerError;
 use super::node::NodeSettings;
 use crate::billing::plans::{self, Occasion, PlanError};
 use crate::domain::action::Action;
-use crate::domain::audit::{Actor, Change, Subject};
+use crate::domain::audit::{Actor, AuditRecord, Change, Subject};
 use crate::domain::id::NodeId;
 use crate::domain::time::{Clock, Timestamp};
 use crate::policy::issuer::ForeignIssuer;
 use crate::policy::live::{Admit, Live};
 use crate::policy::load::LoadError;
 use crate::policy::snapshot::Snapshot;
-use crate::store::{Store, StoreError};
+use crate::store::audit::AuditFilter;
+use crate::store::{Page, Store, StoreError};
 
 /// Loads the policies of the platform that is known as `issuer`; each snapshot that takes effect has its plan versions kept, or is
 /// refused. The first one that is asked about is that of the start.
@@ -26,6 +29,7 @@ pub(super) async fn open(
 ) -> Result<Live, ServerError> {
     let (folder, values, store) = (settings.policies.clone(), settings.values.clone(), store.clone());
     let (node, issuer) = (settings.node.clone(), issuer.to_owned());
+    let ran_with = last_activation(&store, &node).await?;
     let control = tokio::runtime::Handle::current();
     let opening = tokio::task::spawn_blocking(move || {
         let at = clock.clone();
@@ -33,13 +37,18 @@ pub(super) async fn open(
         let admit: Admit = Box::new(move |snapshot, asked| {
             check_issuers(snapshot, &issuer)?;
             let mut in_force = in_force.lock().unwrap_or_else(PoisonError::into_inner);
-            let occasion = if in_force.is_some() { Occasion::Reload } else { Occasion::Start };
-            let activated = activation(&node, (in_force.as_deref(), snapshot.hash.as_str()), at.now());
+            let occasion = match (&*in_force, &ran_with) {
+                (Some(_), _) => Occasion::Reload,
+                (None, Some((hash, since))) if *hash != snapshot.hash.as_str() => Occasion::Changed(*since),
+                (None, _) => Occasion::Start,
+            };
+            let now = at.now();
+            let activated = activation(&node, (in_force.as_deref(), snapshot.hash.as_str()), now);
             let (before, after) = (activated.before.clone(), activated.after.clone());
             let asked = asked.map(|asked| Change { before, after, ..asked.clone() });
             let changes: Vec<_> = std::iter::once(activated).chain(asked).collect();
             control.block_on(async {
-                let admitted = plans::admit(&store, snapshot, (at.now(), occasion), &changes).await;
+                let admitted = plans::admit(&store, snapshot, (now, occasion), &changes).await;
                 admitted.map_err(|error| match error {
                     PlanError::Changed(_) | PlanError::TooSoon(_) | PlanError::Lacking(_) => {
                         LoadError::Refused(error.to_string())
@@ -70,6 +79,18 @@ fn check_issuers(snapshot: &Snapshot, ours: &str) -> Result<(), LoadError> {
 
 fn unavailable(error: &StoreError) -> LoadError {
     LoadError::Unavailable(format!("what comes into force cannot be recorded: {error}"))
+}
+
+/// By which policies a node ran last, by their hash, and since when.
+async fn last_activation(store: &Store, node: &NodeId) -> Result<Option<(String, Timestamp)>, StoreError> {
+    let (actor, action) = (Some(Actor::Node(node.clone()).to_string()), Some(Action::PolicyActivate));
+    let filter = AuditFilter { actor, action, ..AuditFilter::default() };
+    let last = store.audit_records(&filter, &Page::first().with_size(1)).await?.into_iter().next();
+    let hash = |record: &AuditRecord| {
+        let after: Value = serde_json::from_str(record.after.as_deref()?).ok()?;
+        after["hash"].as_str().map(str::to_owned)
+    };
+    Ok(last.and_then(|record| Some((hash(&record)?, record.at))))
 }
 
 /// That another set of policies comes into force on `node`, each named by the hash of its content.

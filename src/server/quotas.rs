@@ -1,20 +1,21 @@
 //! Keeps what a node has leased of quotas filled, as [`super::leases`] does for balances: leases for calls that wait and for those to
 //! come, and gives back what nobody uses.
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use tokio::task::{JoinHandle as Task, JoinSet};
+use tokio::task::JoinHandle as Task;
 use tokio::time::Interval;
 
-use self::giving::give_back_all;
+use self::giving::Given;
 use self::settling::{Unsettled, settle_earlier};
 use super::asking::{Asking, Looks, RETRY_AFTER, STOP_TIME};
 use super::coming::{coming, is_to_come};
 use super::node::Services;
 use super::pace::Paces;
-use crate::billing::quota::{AT_ONCE, Doubt, Granted, Wanted, begin, grant, was_granted};
+use crate::billing::quota::{AT_ONCE, Doubt, Granted, Wanted, begin, grant, was_done};
 use crate::domain::balance::Run;
 use crate::domain::quota::QuotaWindow;
 use crate::domain::time::Clock;
@@ -56,12 +57,17 @@ impl Quotas {
             asking: Asking::default(),
             paces: Paces::default(),
             doubted: None,
-            giving: JoinSet::new(),
+            filled: Vec::new(),
             looks: Looks::default(),
         };
         let known = (services.live.clone(), services.clock.clone());
         let settling = settle_earlier((lessee.store.clone(), lessee.run.clone()), known, unsettled);
         Self { lessee, tasks: [tokio::spawn(keeper.keep()), tokio::spawn(settling)] }
+    }
+
+    /// What it keeps filled.
+    pub(super) fn purses(&self) -> Arc<QuotaPurses> {
+        self.lessee.purses.clone()
     }
 
     /// Leases no more but for what is owed, and gives back what was not used. No core may run any more.
@@ -100,8 +106,10 @@ impl Lessee {
             };
             warn(&error, "what calls used of quotas beyond what was leased is leased at the next start");
         }
-        let unused = all.into_iter().filter_map(|purse| left(purse, 0));
-        give_back_all(self.store, self.run, unused.collect()).await;
+        let unused: Vec<_> = all.into_iter().filter_map(|purse| left(purse, 0)).collect();
+        for some in unused.chunks(AT_ONCE) {
+            self.give_back(some).await;
+        }
     }
 }
 
@@ -118,11 +126,19 @@ struct Keeper {
     unsettled: Arc<Unsettled>,
     asking: Asking<QuotaWindow>,
     paces: Paces<QuotaWindow>,
-    /// What may be leased, and for which purses: until that is known, nothing is leased or given back.
-    doubted: Option<(Doubt, Vec<Arc<QuotaPurse>>)>,
-    /// Gives back what the last look found to be too much.
-    giving: JoinSet<()>,
+    /// Until it is known whether that is so, nothing is leased or given back.
+    doubted: Option<Doubted>,
+    /// Purses in which the last look found more than is needed, and how much of it is.
+    filled: Vec<(Arc<QuotaPurse>, u64)>,
     looks: Looks,
+}
+
+/// What the store did not say whether it is so, with the purses, in the order in which it was asked.
+enum Doubted {
+    /// It may be leased for them.
+    Leased(Doubt, Vec<Arc<QuotaPurse>>),
+    /// It may be given back, which was taken out of them.
+    Returned(Doubt, Vec<Arc<QuotaPurse>>),
 }
 
 impl Keeper {
@@ -141,15 +157,37 @@ impl Keeper {
     }
 
     async fn step(&mut self, looks: &mut Interval) {
-        let (purses, is_asked) = (self.lessee.purses.clone(), !self.asking.is_empty());
+        let purses = self.lessee.purses.clone();
+        let is_giving = !self.filled.is_empty() && self.doubted.is_none();
+        let is_busy = !self.asking.is_empty() || is_giving;
         tokio::select! {
             biased;
             _ = looks.tick() => self.look_over(),
             asking = purses.asking() => self.asking.add(asking),
-            () = std::future::ready(()), if is_asked => {}
+            () = std::future::ready(()), if is_busy => {}
         }
         let some = self.asking.next(AT_ONCE);
         self.refill(some).await;
+        // In between, so that calls wait for one transaction of it at most.
+        self.give_back().await;
+    }
+
+    /// Gives back some of what purses have beyond what is needed.
+    async fn give_back(&mut self) {
+        if self.doubted.is_some() {
+            return;
+        }
+        let some = self.filled.drain(..self.filled.len().min(AT_ONCE));
+        let unused: Vec<_> = some.filter_map(|(purse, kept)| left(purse, kept)).collect();
+        if unused.is_empty() {
+            return;
+        }
+        match self.lessee.give_back(&unused).await {
+            Given::Back => {}
+            // By the next look.
+            Given::Kept => self.filled.clear(),
+            Given::Unsaid(doubted) => self.doubted = Some(doubted),
+        }
     }
 
     /// Leases what purses ask for.
@@ -183,19 +221,25 @@ impl Keeper {
         }
     }
 
-    /// Finds out whether something is leased of which the store did not say so; gives whether it is known. What was being given back
-    /// meanwhile counts as not leased, and comes back at the next start.
+    /// Finds out what the store has done of which it did not say so; gives whether it is known.
     async fn find_out(&mut self) -> bool {
-        let Some((doubt, purses)) = &self.doubted else { return true };
-        match was_granted(&self.lessee.store, &self.lessee.run, doubt).await {
-            Ok(is_granted) => {
-                let granted = purses.iter().zip(&doubt.units).filter(|(_, units)| is_granted && **units > 0);
-                granted.for_each(|(purse, units)| purse.put(*units));
+        let Some(doubted) = &self.doubted else { return true };
+        let (Doubted::Leased(doubt, purses) | Doubted::Returned(doubt, purses)) = doubted;
+        match was_done(&self.lessee.store, &self.lessee.run, doubt).await {
+            Ok(is_done) => {
+                let of_each = purses.iter().zip(&doubt.units).filter(|(_, units)| **units > 0);
+                match (doubted, is_done) {
+                    (Doubted::Leased(..), true) => of_each.for_each(|(purse, units)| purse.put(*units)),
+                    (Doubted::Returned(..), false) => {
+                        of_each.for_each(|(purse, units)| purse.put_again(*units));
+                    }
+                    (Doubted::Leased(..), false) | (Doubted::Returned(..), true) => {}
+                }
                 self.doubted = None;
                 true
             }
             Err(error) => {
-                self.warn_once(&error, "the store does not say whether parts of quotas are leased");
+                self.warn_once(&error, "the store does not say what is leased of quotas");
                 false
             }
         }
@@ -208,7 +252,7 @@ impl Keeper {
             Ok(Granted::Unsaid(doubt)) => {
                 warn(&doubt.error, "the store did not say whether parts of quotas are leased");
                 let purses = asking.iter().map(|(purse, _)| purse.clone());
-                self.doubted = Some((doubt, purses.collect()));
+                self.doubted = Some(Doubted::Leased(doubt, purses.collect()));
                 Vec::new()
             }
             Err(error) => {
@@ -249,31 +293,48 @@ impl Keeper {
         let (look, now) = (self.looks.begin(), self.clock.now());
         // What is left of windows that have ended is given back, too: a clock may jump.
         self.lessee.purses.sweep(|window| window.until <= now);
-        while self.giving.try_join_next().is_some() {}
-        let is_giving = !self.giving.is_empty() || self.doubted.is_some();
-        let snapshot = self.live.load();
-        let (mut asking, mut unused) = (Vec::new(), Vec::new());
-        for purse in self.lessee.purses.all() {
+        let (snapshot, all) = (self.live.load(), self.lessee.purses.all());
+        pass_debts_on(&all);
+        let mut asking = Vec::new();
+        self.filled.clear();
+        for purse in all {
             purse.may_ask_again();
             let kept = self.paces.look(purse.window(), &purse, look);
             let zone = &snapshot.platform.zone;
             asking.extend(coming(&self.lessee.purses, &mut self.paces, &purse, (now, zone)));
             if purse.left() < 0 {
                 asking.push(purse);
-            } else if !is_giving && !is_to_come(&purse, now) {
-                unused.extend(left(purse, kept));
+            } else if !is_to_come(&purse, now) && u64::try_from(purse.left()).is_ok_and(|left| left > kept) {
+                self.filled.push((purse, kept));
             }
         }
         self.asking.add(asking);
-        if !unused.is_empty() {
-            self.giving.spawn(give_back_all(self.lessee.store.clone(), self.lessee.run.clone(), unused));
-        }
         self.paces.forget(look);
     }
 
     fn warn_once(&mut self, error: &StoreError, what: &'static str) {
         if self.looks.is_told() {
             warn(error, what);
+        }
+    }
+}
+
+/// Has what is owed of a window be owed by that of its purses that has the most: once policies say more than before, calls ask that alone.
+fn pass_debts_on(purses: &[Arc<QuotaPurse>]) {
+    let owing: Vec<_> = purses.iter().filter(|purse| purse.left() < 0).collect();
+    if owing.is_empty() {
+        return;
+    }
+    let mut largest = HashMap::new();
+    for purse in purses {
+        let known = largest.entry(purse.window().key()).or_insert(purse);
+        if known.window().most < purse.window().most {
+            *known = purse;
+        }
+    }
+    for purse in owing {
+        if let Some(largest) = largest.get(&purse.window().key()).filter(|other| !Arc::ptr_eq(other, purse)) {
+            purse.pass_debt_on(largest);
         }
     }
 }

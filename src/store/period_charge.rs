@@ -1,15 +1,16 @@
 //! Charges that no usage record causes. Append-only, and none goes to a closed period, by triggers of both stores.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::charge_total::{ChargeTotal, ChargeTotals};
 use super::error::StoreError;
 use super::line_total::{LineColumns, line_key};
 use super::numbers::{Numbers, Terms};
-use super::row::parse;
+use super::row::{known, parse};
 use super::running_total::location;
 use super::transaction::Transaction;
-use crate::domain::charge::Position;
+use super::usage::count;
+use crate::domain::charge::{ChargeKind, Position};
 use crate::domain::id::{AppId, SubscriptionId};
 use crate::domain::ledger::LedgerTransaction;
 use crate::domain::money::{Amount, parse_decimal};
@@ -157,7 +158,7 @@ impl Transaction {
         super::row::all(rows)
     }
 
-    /// The subscriptions that were charged anything of that kind for a month: of one app, if it is named.
+    /// Of how many days of a month subscriptions were charged what they cost by the month: of one app, if it is named.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
@@ -165,19 +166,24 @@ impl Transaction {
         &mut self,
         month: Period,
         app: Option<&AppId>,
-    ) -> Result<BTreeSet<SubscriptionId>, StoreError> {
+    ) -> Result<BTreeMap<(SubscriptionId, ChargeKind), u64>, StoreError> {
         let which = of_app(app);
         let sql = format!(
-            "select distinct p.subscription from period_charge p join charge_terms t on t.number = p.terms \
-             where t.service_period = $1 and {which}"
+            "select p.subscription, t.kind, cast(sum(p.days) as bigint) from period_charge p \
+             join charge_terms t on t.number = p.terms where t.service_period = $1 and {which} group by p.subscription, t.kind"
         );
-        let rows: Vec<(String,)> = on!(self.connection(), db => {
+        let rows: Vec<(String, String, i64)> = on!(self.connection(), db => {
             sqlx::query_as(sqlx::AssertSqlSafe(sql))
                 .bind(month.to_string())
                 .bind(app.map_or("", AppId::as_str))
                 .fetch_all(db)
                 .await
         })?;
-        rows.iter().map(|(id,)| parse("period_charge.subscription", id)).collect()
+        let of = |(subscription, kind, days): &(String, String, i64)| {
+            let subscription = parse("period_charge.subscription", subscription)?;
+            let kind = known("charge_terms.kind", ChargeKind::named(kind))?;
+            Ok(((subscription, kind), count("period_charge.days", *days)?))
+        };
+        rows.iter().map(of).collect()
     }
 }

@@ -203,22 +203,8 @@ impl Transaction {
         run: &Run,
         units: u64,
     ) -> Result<(), StoreError> {
-        let leases = on!(self.connection(), db => {
-            bound!(
-                sqlx::query(of_window!(
-                    "update quota_lease set leased = leased - $9",
-                    " and node = $7 and since = $8"
-                )),
-                window
-            )
-            .bind(run.node.as_str())
-            .bind(integer(run.since))
-            .bind(integer(units))
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        require("lease of a quota", leases)?;
+        let sql = of_window!("update quota_lease set leased = leased - $9", " and node = $7 and since = $8");
+        self.change_lease(sql, (window, &run.node, run.since), units).await?;
         self.change_quota(window, integer(units).saturating_neg()).await
     }
 
@@ -230,26 +216,31 @@ impl Transaction {
     pub async fn settle_quota_lease(
         &mut self,
         node: &NodeId,
-        lease: &QuotaLease,
+        QuotaLease { window, since, leased, .. }: &QuotaLease,
         used: u64,
     ) -> Result<(), StoreError> {
+        let sql = of_window!("delete from quota_lease", " and node = $7 and since = $8 and leased = $9");
+        self.change_lease(sql, (window, node, *since), *leased).await?;
+        self.change_quota(window, integer(used).saturating_sub(integer(*leased))).await
+    }
+
+    /// Changes what a run of a node has leased by a statement of which values 7 to 9 are the node, where the run began, and `units`.
+    async fn change_lease(
+        &mut self,
+        sql: &'static str,
+        (window, node, since): (&QuotaWindow, &NodeId, u64),
+        units: u64,
+    ) -> Result<(), StoreError> {
         let leases = on!(self.connection(), db => {
-            bound!(
-                sqlx::query(of_window!(
-                    "delete from quota_lease",
-                    " and node = $7 and since = $8 and leased = $9"
-                )),
-                lease.window
-            )
-            .bind(node.as_str())
-            .bind(integer(lease.since))
-            .bind(integer(lease.leased))
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
+            bound!(sqlx::query(sql), window)
+                .bind(node.as_str())
+                .bind(integer(since))
+                .bind(integer(units))
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
         })?;
-        require("lease of a quota", leases)?;
-        self.change_quota(&lease.window, integer(used).saturating_sub(integer(lease.leased))).await
+        require("lease of a quota", leases)
     }
 
     /// So many more are leased in all, or fewer if it is below zero.

@@ -28,7 +28,8 @@ pub struct Counted {
 pub enum Whose {
     /// All of them: nobody else's come between.
     All,
-    /// A merchant's, of which nobody knows where they come among those of the app's other calls, which also use up free ones.
+    /// A merchant's, of which nobody knows where they come among those of the app's other calls, which also use up free ones. They are
+    /// those that calls take of a cap ([`crate::domain::tariff::CapUnits`]).
     Some,
 }
 
@@ -111,7 +112,11 @@ pub fn cost(counted: &Counted) -> Result<i64, ExactError> {
         Ok(())
     };
     for (item, OfItem { used, free_left, later, leased }) in tariff.fees.iter().zip(items) {
-        let units = leased.own.checked_add(leased.any).ok_or(ExactError::TooLarge)?;
+        let own = match whose {
+            Whose::All => leased.own,
+            Whose::Some => item.cap_units(None).most_units(leased.own)?,
+        };
+        let units = own.checked_add(leased.any).ok_or(ExactError::TooLarge)?;
         let money = (tariff.currency, tariff.rounding);
         add(match whose {
             Whose::All => rise(item, money, used, (units.saturating_sub(*free_left), leased))?,
@@ -122,7 +127,10 @@ pub fn cost(counted: &Counted) -> Result<i64, ExactError> {
             add(match whose {
                 Whose::All => rise(item, money, used, (yielding, &Leased::default()))?,
                 Whose::Some => {
-                    rise_by_some(item, money, used, &Leased { own: yielding, ..Leased::default() })?
+                    // Each call takes one at least.
+                    let calls = leased.own.saturating_add(leased.any);
+                    let own = item.cap_units(None).of_calls(calls, yielding);
+                    rise_by_some(item, money, used, &Leased { own, ..Leased::default() })?
                 }
             })?;
         }

@@ -1,11 +1,11 @@
 //! Whether a balance bears more units, as a node would be told that asks to lease them. Nothing is leased by asking.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
-use super::available::cost;
+use super::available::{Counted, Whose, cost};
 use super::reserved::Reserved;
 use crate::billing::error::BillingError;
 use crate::billing::rating::Unrated;
-use crate::domain::balance::{Balance, Stretch};
+use crate::domain::balance::{Balance, Part, Stretch};
 use crate::store::Store;
 
 /// What a balance says of more units.
@@ -21,7 +21,7 @@ pub struct Borne {
     pub leased_for_others: u64,
 }
 
-/// Whether a balance bears so many more units of a stretch; none if it does not pay in the currency of their price.
+/// Whether a balance bears what a call of so many units takes of a stretch; none if it does not pay in the currency of their price.
 ///
 /// # Errors
 /// [`BillingError::Store`]; [`BillingError::PlanUnknown`]; [`BillingError::Unrated`] if sums are too large.
@@ -37,6 +37,10 @@ pub async fn borne(
     transaction.roll_back().await?;
     let counted = reserved.counted(stretch).filter(|counted| counted.tariff.currency == balance.currency);
     let Some(counted) = counted else { return Ok(None) };
+    let units = match counted.whose {
+        Whose::All => units,
+        Whose::Some => taken_of_cap(counted, stretch, units),
+    };
     let before = cost(counted).map_err(Unrated::from)?;
     let with = counted.clone().with(stretch.part.as_ref(), units).map_err(Unrated::from)?;
     let after = cost(&with).map_err(Unrated::from)?;
@@ -49,4 +53,11 @@ pub async fn borne(
     // Units that cost nothing are never refused.
     let is_enough = more <= balance.left(reserved.funds).max(0);
     Ok(Some(Borne { cost: more, is_enough, leased, leased_for_others }))
+}
+
+/// How many units a call takes of a cap; of prices that the books do not have, as many as it is.
+fn taken_of_cap(counted: &Counted, stretch: &Stretch, units: u64) -> u64 {
+    let Some(Part { item, promotion }) = &stretch.part else { return units };
+    let item = counted.tariff.fees.iter().find(|one| one.terms().name == *item);
+    item.map_or(units, |item| item.cap_units(*promotion).of_call(units))
 }

@@ -45,10 +45,23 @@ pub enum PlanError {
 /// When a snapshot is to take effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occasion {
-    /// A node starts.
+    /// A node starts, by files that may be of before.
     Start,
+    /// A node starts by other files than those by which it ran last, since then: somebody has changed them.
+    Changed(Timestamp),
     /// A running node has read its policies anew.
     Reload,
+}
+
+impl Occasion {
+    /// Whether the files are of after what was told then.
+    pub(super) fn is_after(self, told_at: Timestamp) -> bool {
+        match self {
+            Self::Start => false,
+            Self::Changed(ran_since) => told_at <= ran_since,
+            Self::Reload => true,
+        }
+    }
 }
 
 /// Lets `snapshot` take effect: its plan versions are kept and `changes` are recorded, or neither. At a start, what
@@ -67,7 +80,7 @@ pub async fn admit(
     match (lacking(store, snapshot, now).await?, occasion) {
         (None, _) => {}
         (Some(lacking), Occasion::Reload) => return Err(lacking.into()),
-        (Some(lacking), Occasion::Start) => {
+        (Some(lacking), Occasion::Start | Occasion::Changed(_)) => {
             tracing::error!(
                 "apps are subscribed to what the policies do not have; their calls are refused or not charged:\n{lacking}"
             );

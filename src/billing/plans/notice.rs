@@ -54,9 +54,7 @@ pub(super) async fn give(
     snapshot: &Snapshot,
     (now, occasion): (Timestamp, Occasion),
 ) -> Result<Option<TooSoon>, StoreError> {
-    if occasion == Occasion::Reload {
-        take_back(transaction, snapshot, now).await?;
-    }
+    take_back(transaction, snapshot, (now, occasion)).await?;
     let versions = snapshot.plans.values().flat_map(|plan| &plan.versions);
     let mut told: Vec<&PlanVersion> =
         versions.filter(|version| version.existing.moves() || version.effective_from > now).collect();
@@ -67,36 +65,48 @@ pub(super) async fn give(
     told.sort_by(|one, other| one.reference.cmp(&other.reference));
     let used = store.subscribed(now).await?;
     for version in told {
-        let plan = &version.reference;
-        if transaction.plan_version(plan).await?.is_some() {
+        if transaction.plan_version(&version.reference).await?.is_some() {
             continue;
         }
-        let since = known_since(transaction, version, (now, occasion)).await?;
-        let (Some(since), Existing::Move { notice }) = (since, version.existing) else { continue };
-        let is_awaited = used.iter().any(|used| moves(used, plan) && used.first <= since);
-        let earliest = since.plus(notice);
-        if version.effective_from < earliest && is_awaited {
-            let after = version.effective_from.max(since).since(since);
-            let (plan, place) = (plan.clone(), version.source.clone());
-            return Ok(Some(TooSoon { plan, place, after, notice, earliest }));
+        let comes_too_soon = |since: Timestamp| too_soon(version, &used, since);
+        let may_be_told = comes_too_soon(now).is_none();
+        let since = known_since(transaction, version, (now, occasion), may_be_told).await?;
+        if let Some(too_soon) = since.and_then(comes_too_soon) {
+            return Ok(Some(too_soon));
         }
     }
     Ok(None)
+}
+
+/// That `version`, known since then, comes too soon for some of those that are `used`, if it does.
+fn too_soon(version: &PlanVersion, used: &[InUse], since: Timestamp) -> Option<TooSoon> {
+    let PlanVersion { reference: plan, source: place, effective_from, existing, .. } = version;
+    let Existing::Move { notice } = *existing else { return None };
+    let is_awaited = used.iter().any(|used| moves(used, plan) && used.first <= since);
+    let earliest = since.plus(notice);
+    (is_awaited && *effective_from < earliest).then(|| {
+        let after = (*effective_from).max(since).since(since);
+        TooSoon { plan: plan.clone(), place: place.clone(), after, notice, earliest }
+    })
 }
 
 /// Notes of what was told of versions that the files no longer have that nobody moves to them.
 async fn take_back(
     transaction: &mut Transaction,
     snapshot: &Snapshot,
-    now: Timestamp,
+    (now, occasion): (Timestamp, Occasion),
 ) -> Result<(), StoreError> {
+    if occasion == Occasion::Start {
+        return Ok(());
+    }
     for plan in transaction.announced_versions().await? {
         let versions = snapshot.plans.get(&plan.name).map_or(&[][..], |plan| plan.versions.as_slice());
         if versions.iter().any(|version| version.reference == plan) {
             continue;
         }
         let told = transaction.announcements(&plan).await?;
-        if told.last().and_then(|last| last.terms.as_ref()).is_some_and(|(_, from)| from.is_some()) {
+        let last = told.last().filter(|last| occasion.is_after(last.told_at));
+        if last.and_then(|last| last.terms.as_ref()).is_some_and(|(_, from)| from.is_some()) {
             transaction.take_back(&plan, told.len(), now).await?;
         }
     }
@@ -105,17 +115,21 @@ async fn take_back(
 
 /// Since when `version` is known as it is: from `now` on, if that is not what was told last. What was changed and is changed back was not
 /// told all the while. None of files of before, with which a node starts: as long as the version is not in force, what was told since
-/// stands, and it is not kept as it is.
+/// stands, and it is not kept as it is. So it is of files that were changed back and may not be told anew, as that is too late: no node
+/// fails to start by what was told before.
 async fn known_since(
     transaction: &mut Transaction,
     version: &PlanVersion,
     (now, occasion): (Timestamp, Occasion),
+    may_be_told: bool,
 ) -> Result<Option<Timestamp>, StoreError> {
     for _ in 0..ATTEMPTS {
         let told = transaction.announcements(&version.reference).await?;
         let found = told.last().filter(|last| is_said(version, last));
         let was_told = |one: &Announcement| one.terms.is_some() && is_said(version, one);
-        let may_be_of_before = occasion == Occasion::Start && version.effective_from > now;
+        let starts = occasion != Occasion::Reload;
+        let is_of_before = |last: &Announcement| !occasion.is_after(last.told_at) || (starts && !may_be_told);
+        let may_be_of_before = version.effective_from > now && told.last().is_some_and(is_of_before);
         if found.is_none() && may_be_of_before && told.iter().any(was_told) {
             let (plan, place) = (&version.reference, &version.source);
             tracing::warn!(

@@ -4,16 +4,20 @@
 //! the minimum of a subscription are the fees of the month of its app, for its API product, under its plan and in the minimum's
 //! currency, its monthly fee with them; shares do not. Fees that several minimums are of, as the subscription was moved or another
 //! began, fill them in the order of subscriptions and versions, so that together they lack what their sum lacks.
+//!
+//! A month that is closed early is charged as it is expected: if a subscription ends after that, days behind its end are charged, and no
+//! subscription that takes its place is charged for these.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::close::StatementError;
 use crate::domain::charge::{ChargeKind, LineKey};
 use crate::domain::id::{AppId, PlanName, ProductName, SubscriptionId};
+use crate::domain::identity::Subscription;
 use crate::domain::money::{Amount, Currency, MoneyError};
 use crate::domain::period_charge::PeriodCharge;
-use crate::domain::recurring::{Monthly, Tenure};
+use crate::domain::recurring::{Monthly, Recurring, Tenure};
 use crate::domain::statement::StatementLine;
 use crate::domain::time::{Period, Timestamp, Zone};
 use crate::store::Transaction;
@@ -24,6 +28,15 @@ type Plans = HashMap<PlanName, Vec<KeptVersion>>;
 
 /// Of what fees count towards one minimum.
 type Family<'t> = (&'t AppId, &'t ProductName, &'t PlanName, Currency);
+
+/// Of how many days of a month subscriptions were charged what, before.
+type Charged = BTreeMap<(SubscriptionId, ChargeKind), u64>;
+
+/// The days behind the end of subscriptions of which what was charged, by app and API product.
+type Ahead<'t> = HashMap<(&'t AppId, &'t ProductName, ChargeKind), BTreeSet<Timestamp>>;
+
+/// What is charged by the month.
+const KINDS: [ChargeKind; 2] = [ChargeKind::MonthlyFee, ChargeKind::Minimum];
 
 /// A month for which is charged, and the period on whose statements that stands.
 struct Month {
@@ -55,7 +68,7 @@ pub(super) async fn due(
     }
     let mut due = late(transaction, (period, zone), app, (&plans, lines)).await?;
     let tenures = transaction.tenures((period.start(zone), period.end(zone)), app).await?;
-    due.extend(accrue(&Month::new((period, period), zone), &tenures, &plans, (lines, &BTreeSet::new()))?);
+    due.extend(accrue(&Month::new((period, period), zone), &tenures, &plans, (lines, &Charged::new()))?);
     Ok(due)
 }
 
@@ -88,7 +101,7 @@ pub(super) async fn open_before(
     let tenures = transaction.tenures((begins, period.start(zone)), None).await?;
     let first = tenures.iter().map(|tenure| tenure.subscription.from.max(begins)).min();
     let mut month = first.map_or(period, |first| Period::of(first, zone));
-    let uncharged = BTreeSet::new();
+    let uncharged = Charged::new();
     while month < period {
         if !closed.contains(&month) {
             let own = accrue(&Month::new((month, month), zone), &tenures, &plans, (&[], &uncharged))?;
@@ -126,23 +139,20 @@ fn accrue(
     month: &Month,
     tenures: &[Tenure],
     plans: &Plans,
-    (lines, charged): (&[StatementLine], &BTreeSet<SubscriptionId>),
+    (lines, charged): (&[StatementLine], &Charged),
 ) -> Result<Vec<PeriodCharge>, MoneyError> {
-    let is_due = |charge: &PeriodCharge| !charged.contains(&charge.subscription);
+    let were_charged: BTreeSet<&SubscriptionId> = charged.keys().map(|(id, _)| id).collect();
+    let is_due = |charge: &PeriodCharge| !were_charged.contains(&charge.subscription);
+    let ahead = ahead(month, tenures, plans, charged);
     let (mut fees, mut minimums) = (Vec::new(), Vec::new());
     for tenure in tenures {
-        let versions = plans.get(&tenure.subscription.plan).map_or(&[][..], Vec::as_slice);
-        for (number, days) in tenure.days_by_version(versions, &month.days) {
-            let Some(version) = versions.iter().find(|version| version.reference.version == number) else {
-                continue;
-            };
-            let recurring = &version.tariff.recurring;
-            let charge = |kind, monthly| charge(month, (tenure, version, days), (kind, monthly));
-            if let Some(monthly) = &recurring.fee {
-                fees.push(charge(ChargeKind::MonthlyFee, monthly)?);
-            }
-            if let Some(monthly) = &recurring.minimum {
-                minimums.push(charge(ChargeKind::Minimum, monthly)?);
+        let Subscription { id, app, product, .. } = &tenure.subscription;
+        for (kind, charges) in KINDS.into_iter().zip([&mut fees, &mut minimums]) {
+            let charged = ahead.get(&(app, product, kind)).filter(|_| !were_charged.contains(id));
+            let is_left = |day: &&Timestamp| charged.is_none_or(|charged| !charged.contains(*day));
+            let days: Vec<Timestamp> = month.days.iter().filter(is_left).copied().collect();
+            for (version, monthly, days) in by_version((tenure, plans), kind, &days) {
+                charges.push(charge(month, (tenure, version, days), (kind, monthly))?);
             }
         }
     }
@@ -169,6 +179,43 @@ fn accrue(
     all.append(&mut minimums);
     all.retain(|charge| charge.amount.minor > 0 && is_due(charge));
     Ok(all)
+}
+
+/// Of how many of the days a subscription stood at which version of its plan that says something of that kind, and what that says.
+fn by_version<'p>(
+    (tenure, plans): (&Tenure, &'p Plans),
+    kind: ChargeKind,
+    days: &[Timestamp],
+) -> Vec<(&'p KeptVersion, &'p Monthly, u32)> {
+    let versions = plans.get(&tenure.subscription.plan).map_or(&[][..], Vec::as_slice);
+    let priced = |(number, days): (u32, u32)| {
+        let version = versions.iter().find(|version| version.reference.version == number)?;
+        let Recurring { fee, minimum } = &version.tariff.recurring;
+        let monthly = if kind == ChargeKind::Minimum { minimum } else { fee };
+        Some((version, monthly.as_ref()?, days))
+    };
+    tenure.days_by_version(versions, days).into_iter().filter_map(priced).collect()
+}
+
+/// The days behind the end of subscriptions that they were charged for: as many as they were charged for beyond those on which they were
+/// in force, and first those that follow.
+fn ahead<'t>(month: &Month, tenures: &'t [Tenure], plans: &Plans, charged: &Charged) -> Ahead<'t> {
+    let mut ahead = Ahead::new();
+    if charged.is_empty() {
+        return ahead;
+    }
+    for tenure in tenures {
+        let Subscription { id, app, product, until: Some(end), .. } = &tenure.subscription else { continue };
+        for kind in KINDS {
+            let Some(days) = charged.get(&(id.clone(), kind)) else { continue };
+            let own = by_version((tenure, plans), kind, &month.days);
+            let own = own.iter().fold(0_u64, |sum, (_, _, days)| sum.saturating_add((*days).into()));
+            let beyond = usize::try_from(days.saturating_sub(own)).unwrap_or(usize::MAX);
+            let behind = month.days.iter().filter(|day| end <= *day).take(beyond);
+            ahead.entry((app, product, kind)).or_default().extend(behind);
+        }
+    }
+    ahead
 }
 
 fn family(key: &LineKey) -> Family<'_> {

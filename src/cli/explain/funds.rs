@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::node::Node;
 use crate::cli::query::{segment, with_query};
 use crate::domain::balance::Part;
-use crate::domain::id::{AppId, ProductName};
+use crate::domain::id::{AppId, MerchantId, ProductName};
 use crate::domain::plan::PlanRef;
 
 /// What a node can be asked about an app.
@@ -30,12 +30,17 @@ impl<'n> Funds<'n> {
         Self { node, app, when, recorded }
     }
 
-    /// The balances that its fees are paid from, or were, each with what it says of so many units.
-    pub(super) fn balances(
+    /// The balances that its fees are paid from, or were.
+    pub(super) fn paying(&self) -> Result<Vec<Value>, Failure> {
+        self.node.list(&self.path("balances"))
+    }
+
+    /// The same and the caps of a merchant on it, each with what it says of so many units.
+    pub(super) fn asked_about(
         &self,
         (product, plan): (&ProductName, &PlanRef),
         Part { item, promotion }: &Part,
-        units: u64,
+        (units, merchant): (u64, Option<&MerchantId>),
     ) -> Result<Vec<Value>, Failure> {
         // Answers count them from 1.
         let promotion = promotion.map(|place| place.saturating_add(1).to_string());
@@ -47,6 +52,7 @@ impl<'n> Funds<'n> {
             ("item", Some(item.as_str())),
             ("promotion", promotion.as_deref()),
             ("units", Some(units.as_str())),
+            ("merchant", merchant.map(MerchantId::as_str)),
         ];
         self.node.list(&with_query(&self.path("balances"), &query))
     }

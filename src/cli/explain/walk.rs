@@ -1,6 +1,6 @@
 //! The decisions about a call, by the code that makes them on a node: its head, its route, its credential, what the route asks, the
-//! limits that count it, the body that must name its merchant, and what its plan's quotas and the balance that pays for it have left. The
-//! first refusal ends it.
+//! limits that count it, the body that must name its merchant, and what its plan's quotas, its merchant's cap and the balance that pays for
+//! it have left. The first refusal ends it.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::known::Known;
 use super::limits::{self, Taken};
 use super::proof::Proof;
 use super::stopped::Stopped;
-use super::{balance, prices, quota, switches, unknown};
+use super::{balance, prices, quota, sale, switches, unknown};
 use crate::cli::failure::Failure;
 use crate::credential::directory::Identity;
 use crate::credential::message_signature::Body;
@@ -98,11 +98,13 @@ fn walk(
     let permit = authorized?;
     let taken = Taken::of(asked, route, identity.as_ref(), &circumstances);
     limits::tell_units(decisions, (route, &permit), taken, known.recorded);
+    sale::ask(decisions, known.funds, (route, &permit))?;
     limits::count(decisions, (route, &permit), identity.as_ref(), (&circumstances, from), taken)?;
     prices::tell(decisions, route, &permit);
     look_at_body(decisions, &permit, asked, known.bound)?;
     quota::ask(decisions, known.funds, (snapshot, &permit), (taken, now))?;
-    balance::ask(decisions, known.funds, (route, &permit), (taken.at_least(), now))?;
+    let merchant = known.facts.and_then(|facts| facts.grant.as_ref()).map(|(grant, _)| &grant.merchant);
+    balance::ask(decisions, known.funds, (route, &permit), (taken.at_least(), now), merchant)?;
     // Who has no subscription counts as nobody.
     tell_masked(decisions, route, identity.as_ref().filter(|_| permit.subscribed.is_some()));
     Ok(())

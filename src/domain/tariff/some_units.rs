@@ -1,27 +1,27 @@
 //! What some of an item's units come to, while others' units of it come between: what a merchant's calls cost of all that an app makes.
 //!
-//! A line is rounded, not each call: so each unit may add a minor unit more than its price, and does so for one merchant as long as
-//! another one's cost nothing. The most that it may add is counted for each.
+//! A line is rounded, not each call: so each call may add a minor unit more than its price, and does so for one merchant as long as
+//! another one's cost nothing. The most that it may add is counted for each unit that calls take ([`super::CapUnits`]).
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use super::FeeItem;
 use crate::domain::exact::{Exact, ExactError};
 use crate::domain::ladder::Steps;
 
-/// Some of the units that come on top of those in a period.
+/// Units that are leased for some of those that come on top of those in a period.
 #[derive(Debug, Clone, Copy)]
 pub struct SomeUnits<'u> {
-    /// By the item's own price; none of them is taken to be free.
+    /// Those that calls take which are charged by the item's own price; none of these is taken to be free.
     pub own: u64,
-    /// In each promotion, in order.
+    /// Those of each promotion, in order.
     pub promoted: &'u [u64],
     /// Of which it is not known which they will be.
     pub any: u64,
 }
 
 impl FeeItem {
-    /// The most that some units add to what it comes to, on top of those in a period, in whole minor units: whichever of those that come
-    /// they are, as long as others take them behind no band or package that they would not come to by themselves.
+    /// The most that calls which take some units add to what it comes to, on top of those in a period, in whole minor units: whichever of
+    /// those that come they are, as long as others take them behind no band or package that they would not come to by themselves.
     ///
     /// # Errors
     /// [`ExactError::TooLarge`].
@@ -30,10 +30,10 @@ impl FeeItem {
         (charged, promoted): (u64, &[u64]),
         some: SomeUnits<'_>,
     ) -> Result<Exact, ExactError> {
-        let by_ladder = some.own.checked_add(some.any).ok_or(ExactError::TooLarge)?;
-        let after = charged.checked_add(by_ladder).ok_or(ExactError::TooLarge)?;
+        let by_ladder = self.cap_units(None).most_units(some.own)?.checked_add(some.any);
+        let after = by_ladder.and_then(|units| charged.checked_add(units)).ok_or(ExactError::TooLarge)?;
         let dearest = self.ladder.dearest(charged, after)?;
-        let is_whole = self.ladder.is_whole() && self.promoted.iter().all(|each| each.is_whole());
+        let is_whole = self.is_whole();
         let raised = |exact: Exact| match is_whole || exact == Exact::ZERO {
             true => Ok(exact),
             false => exact.next_whole(),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_price_is_counted_as_it_is_and_a_finer_one_by_what_a_unit_may_add() {
+    fn a_whole_price_is_counted_as_it_is_and_a_finer_one_by_what_a_call_may_add() {
         let whole = item(FeePrice::PerUnit(Decimal::new(2, 2)), 100, None);
         assert_eq!((most(&whole, (0, 0), 5, 0), most(&whole, (0, 0), 5, 3)), (10, 13));
         let finer = item(FeePrice::PerUnit(Decimal::new(21, 3)), 0, None);
@@ -118,15 +118,15 @@ mod tests {
         #[test]
         fn a_merchant_s_units_add_no_more_than_is_counted_whoever_s_come_between(
             price in 0..500_i64, promoted in 0..500_i64, is_even: bool, cap in prop::option::of(0..200_i64),
-            calls in prop::collection::vec((any::<bool>(), any::<bool>(), 1..4_u64), 1..60),
+            calls in prop::collection::vec((any::<bool>(), any::<bool>(), 1..300_u64), 1..60),
         ) {
             let item = item(FeePrice::PerUnit(Decimal::new(price, 4)), promoted, cap);
             let rounding = if is_even { Rounding::HalfEven } else { Rounding::HalfUp };
             let (mut own, mut in_promotion) = (0, 0);
             for (is_its, is_promoted, units) in &calls {
                 match (is_its, is_promoted) {
-                    (true, false) => own += *units,
-                    (true, true) => in_promotion += *units,
+                    (true, false) => own += item.cap_units(None).of_call(*units),
+                    (true, true) => in_promotion += item.cap_units(Some(0)).of_call(*units),
                     (false, _) => {}
                 }
             }
@@ -145,7 +145,7 @@ mod tests {
         #[test]
         fn a_merchant_s_units_add_no_more_than_is_counted_of_those_on_the_way(
             each in prop::collection::vec(0..900_i64, 3), flat in prop::collection::vec(0..900_i64, 3), is_volume: bool,
-            from in 0..40_u64, takes in prop::collection::vec(any::<bool>(), 1..40), is_even: bool,
+            from in 0..40_u64, calls in prop::collection::vec((any::<bool>(), 1..9_u64), 1..40), is_even: bool,
         ) {
             let up_to = [Some(11), Some(23), None];
             let decimal = |minor: i64| Decimal::new(minor, 4);
@@ -155,10 +155,13 @@ mod tests {
             let item = item(price, 0, None);
             let rounding = if is_even { Rounding::HalfEven } else { Rounding::HalfUp };
             let worth = |charged: u64| minor(item.amount(charged, &[]).unwrap(), rounding);
-            let units = u64::try_from(takes.len()).unwrap();
-            let bound = most(&item, (from, 0), units, 0);
-            let rises = takes.iter().zip(from..).filter(|(is_its, _)| **is_its);
-            let added: i64 = rises.map(|(_, at)| worth(at + 1) - worth(at)).sum();
+            let taken = calls.iter().map(|(_, units)| item.cap_units(None).of_call(*units)).sum();
+            let bound = most(&item, (from, 0), taken, 0);
+            let (mut at, mut added) = (from, 0);
+            for (is_its, units) in calls {
+                added += if is_its { worth(at + units) - worth(at) } else { 0 };
+                at += units;
+            }
             prop_assert!(added <= bound, "{added} of {bound}");
         }
     }

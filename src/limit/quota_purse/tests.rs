@@ -44,6 +44,20 @@ fn an_answer_settles_what_a_call_holds_and_what_is_missing_is_owed() {
     assert!(purse.take(1).is_none());
 }
 
+#[test]
+fn what_one_owes_another_has_to_lease_too() {
+    let (before, now) = (purse(), purse());
+    before.put(5);
+    before.take(5).unwrap().settle(9);
+    now.put(3);
+    before.pass_debt_on(&now);
+    before.pass_debt_on(&now);
+    assert_eq!((before.left(), before.used(), now.left(), now.missing()), (0, 5, -1, 1));
+    now.put(2);
+    now.pass_debt_on(&before);
+    assert_eq!((before.left(), now.left(), now.used()), (0, 1, 4), "it owes nothing");
+}
+
 #[tokio::test]
 async fn who_waits_is_told_at_once_that_there_is_no_more() {
     let purse = purse();

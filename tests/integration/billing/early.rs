@@ -15,6 +15,7 @@ on_both_stores! {
     fees_after_an_early_close_fill_what_was_not_charged_yet,
     a_monthly_fee_counts_as_it_was_charged,
     what_an_early_close_left_is_charged_before_later_months_are_closed,
+    who_switches_after_an_early_close_is_not_charged_for_days_twice,
 }
 
 async fn who_comes_after_an_early_close_is_charged_with_the_next_month(place: Place) {
@@ -131,5 +132,43 @@ async fn what_an_early_close_left_is_charged_before_later_months_are_closed(plac
     let closed = close_at(&store, "2026-12", "2027-02-02T00:00:00Z").await;
     assert_eq!(lines(&closed), [line("monthly_fee standard@1", 6, "19.80")]);
     close_at(&store, "2027-01", "2027-02-02T00:00:00Z").await;
+    store.close().await;
+}
+
+async fn who_switches_after_an_early_close_is_not_charged_for_days_twice(place: Place) {
+    let store = with_app(&place).await;
+    keep(&store, &plan("standard", 1), &with(monthly(9_900), None), ALWAYS).await;
+    keep(&store, &plan("premium", 1), &with(monthly(30_000), monthly(60_000)), ALWAYS).await;
+    let (begin, cut) = ("2026-10-31T16:00:00Z", "2026-11-24T16:00:00Z");
+    let (back, end) = ("2026-11-27T16:00:00Z", Some("2026-11-30T16:00:00Z"));
+    subscribe(&place, ("sub_a", "storefront", "standard"), (begin, None)).await;
+    // It was to end with the 27th, when the month is closed.
+    subscribe(&place, ("sub_b", "supply", "standard"), (begin, Some(back))).await;
+    let (month, early) = (period("2026-11"), at("2026-11-15T08:00:00Z"));
+    close(&store, month, (&zone(), early), CloseEarly::Allowed).await.unwrap();
+    assert_eq!(
+        lines(&show(&store, month, None).await.unwrap()),
+        [line("monthly_fee standard@1", 30, "99.00"), line("monthly_fee standard@1", 27, "89.10")]
+    );
+    place.tamper(&format!("update subscription set ends_at = {}", at(cut).as_micros())).await;
+    subscribe(&place, ("sub_c", "storefront", "premium"), (cut, Some(back))).await;
+    subscribe(&place, ("sub_d", "supply", "premium"), (cut, end)).await;
+    // It takes nobody's place.
+    subscribe(&place, ("sub_e", "carrier", "standard"), (cut, end)).await;
+    // And back to the first plan.
+    subscribe(&place, ("sub_f", "storefront", "standard"), (back, end)).await;
+    let mut charged = lines(&close_at(&store, "2026-12", "2027-01-02T00:00:00Z").await);
+    charged.sort();
+    assert_eq!(
+        charged,
+        [
+            // Three days of the first come to 60.00, and of that as much of the fee counts as is charged: none.
+            line("minimum premium@1", 3, "60.00"),
+            line("minimum premium@1", 6, "90.00"),
+            // Three days were charged before.
+            line("monthly_fee premium@1", 3, "30.00"),
+            line("monthly_fee standard@1", 6, "19.80"),
+        ]
+    );
     store.close().await;
 }

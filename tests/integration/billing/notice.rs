@@ -21,6 +21,7 @@ on_both_stores! {
     a_node_that_starts_with_files_of_before_gets_not_round_the_notice,
     who_was_told_meanwhile_that_subscriptions_stay_gets_notice_anew,
     files_of_before_by_which_subscriptions_stay_are_not_kept,
+    a_node_that_starts_by_other_files_than_it_ran_by_tells_them_anew,
     who_subscribes_to_what_was_told_before_holds_up_nothing,
     what_nodes_announce_at_once_is_told_in_turn,
     what_an_older_program_noted_is_of_what_is_seen_next,
@@ -218,6 +219,36 @@ async fn files_of_before_by_which_subscriptions_stay_are_not_kept(place: Place) 
     // Nor did it take anything back.
     admitted(&store, &moves, at("2027-01-09T00:00:00Z")).await.unwrap();
     assert_eq!(keep_due(&store, &moves, at("2027-01-10T00:00:00Z")).await.unwrap(), []);
+    store.close().await;
+}
+
+async fn a_node_that_starts_by_other_files_than_it_ran_by_tells_them_anew(place: Place) {
+    let store = subscribed(&place, 1).await;
+    let (stays, moves) = (with_next("2027-06-20", "existing: stay"), with_next("2027-06-20", MOVES));
+    let gone = shipped();
+    let on = |day: u64| at("2026-11-01T00:00:00Z").plus(Duration::from_secs(day * 24 * 3600));
+    let started = async |snapshot: &Snapshot, day: u64, occasion: Occasion| {
+        admit(&store, snapshot, (on(day), occasion), &[]).await.unwrap();
+    };
+    let parts = "select cast(part as text) || case when effective_from is null then ' stays' else ' moves' end \
+                 from plan_announcement order by part";
+    started(&stays, 0, Occasion::Start).await;
+    started(&moves, 1, Occasion::Changed(on(0))).await;
+    // Another node, which has not run since.
+    started(&stays, 2, Occasion::Changed(on(0))).await;
+    started(&gone, 2, Occasion::Changed(on(0))).await;
+    assert_eq!(place.texts(parts).await, ["1 stays", "2 moves"]);
+    for (meanwhile, day) in [(&stays, 3), (&gone, 9)] {
+        started(meanwhile, day, Occasion::Changed(on(day - 1))).await;
+        started(&moves, day + 1, Occasion::Changed(on(day))).await;
+    }
+    let told = ["1 stays", "2 moves", "3 stays", "4 moves", "5 stays", "6 moves", "7 stays"];
+    assert_eq!(place.texts(parts).await, told[..6]);
+    // Changed back too late to be told anew, they are as those of before: the node starts all the same.
+    started(&stays, 219, Occasion::Changed(on(218))).await;
+    started(&moves, 220, Occasion::Changed(on(219))).await;
+    assert_eq!(place.texts(parts).await, told);
+    assert_eq!(earliest(admitted(&store, &moves, on(220)).await), on(250));
     store.close().await;
 }
 

@@ -1,6 +1,6 @@
 //! What runs of a node that have ended had used of quotas, by what the books have of their calls, on both stores.
 
-use tollgate::billing::quota::{Granted, Wanted, earlier, give_back, grant, settle, was_granted};
+use tollgate::billing::quota::{Granted, Wanted, earlier, give_back, grant, settle, was_done};
 use tollgate::domain::id::AppId;
 use tollgate::domain::plan::Quantity;
 use tollgate::domain::quota::QuotaWindow;
@@ -15,7 +15,7 @@ use crate::support::stores::Place;
 on_both_stores!(
     what_a_killed_node_owed_is_leased_as_it_is_settled,
     what_someone_must_decide_about_is_used_of_a_quota_over_a_restart,
-    whether_what_the_store_did_not_say_was_leased_is_found_out,
+    whether_what_the_store_did_not_say_was_leased_or_given_back_is_found_out,
 );
 
 fn window(of: Quantity) -> QuotaWindow {
@@ -109,7 +109,7 @@ fn drop_failure(place: &Place) -> &'static str {
     }
 }
 
-async fn whether_what_the_store_did_not_say_was_leased_is_found_out(place: Place) {
+async fn whether_what_the_store_did_not_say_was_leased_or_given_back_is_found_out(place: Place) {
     let store = open(&place).await;
     let (windows, run) = ([window(Quantity::Calls), window(Quantity::Units)], run("node-1", 0));
     assert_eq!(lease(&store, 0, &windows, 3).await, [3, 3]);
@@ -119,15 +119,21 @@ async fn whether_what_the_store_did_not_say_was_leased_is_found_out(place: Place
         Granted::Now(units) => panic!("{units:?} are leased"),
     };
     assert_eq!(doubt.units, [5, 5]);
-    assert!(!was_granted(&store, &run, &doubt).await.unwrap());
+    assert!(!was_done(&store, &run, &doubt).await.unwrap());
     place.tamper(drop_failure(&place)).await;
     assert_eq!(leased(&store, &windows[0].app).await, [3, 3]);
     assert_eq!(lease(&store, 0, &windows, 5).await, [5, 5]);
-    assert!(was_granted(&store, &run, &doubt).await.unwrap(), "so it would look if it had been");
-    give_back(&store, &run, &[(&windows[0], 1), (&windows[1], 1)]).await.unwrap();
-    assert!(
-        !was_granted(&store, &run, &doubt).await.unwrap(),
-        "it is for nothing to be given back meanwhile"
-    );
+    assert!(was_done(&store, &run, &doubt).await.unwrap(), "so it would look if it had been");
+    let unused = [(&windows[0], 1), (&windows[1], 1)];
+    assert!(give_back(&store, &run, &unused).await.unwrap().is_none());
+    assert!(!was_done(&store, &run, &doubt).await.unwrap(), "it is for nothing to be given back meanwhile");
+    place.tamper(failure(&place)).await;
+    let doubt = give_back(&store, &run, &unused).await.unwrap().unwrap();
+    assert_eq!(doubt.units, [1, 1]);
+    assert!(!was_done(&store, &run, &doubt).await.unwrap(), "they are the node's still");
+    place.tamper(drop_failure(&place)).await;
+    assert_eq!(leased(&store, &windows[0].app).await, [7, 7]);
+    assert!(give_back(&store, &run, &unused).await.unwrap().is_none());
+    assert!(was_done(&store, &run, &doubt).await.unwrap(), "so it would look if it had been");
     store.close().await;
 }

@@ -58,9 +58,12 @@ fn every_decision_has_its_line() {
     let allowed = explained(&offline(folder, &[&ORDER[..], &["--merchant", "mer_1"]].concat()));
     assert_eq!((&allowed["allowed"], &allowed["upstream"]), (&json!(true), &json!("order")), "{allowed}");
     let names = ["message", "route", "credential", "switch", "access", "subscription", "environment"];
-    let names = [&names[..], &["scopes", "merchant", "units", "limit", "fee", "share", "balance"]].concat();
-    // What is switched off, and which balance pays, no policy says.
-    let outcome = |name: &str| if ["switch", "balance"].contains(&name) { "not known" } else { "allowed" };
+    let names =
+        [&names[..], &["scopes", "merchant", "units", "sale", "limit", "fee", "share", "cap", "balance"]]
+            .concat();
+    // What is switched off, and what is left of balances, no policy says.
+    let unknown = ["switch", "sale", "cap", "balance"];
+    let outcome = |name: &str| if unknown.contains(&name) { "not known" } else { "allowed" };
     let expected: Vec<_> = names.iter().map(|name| (*name, outcome(name))).collect();
     assert_eq!(decisions(&allowed), expected);
     for (decision, expected) in [
@@ -71,9 +74,11 @@ fn every_decision_has_its_line() {
         ("scopes", "scopes: [order:write]"),
         ("merchant", "merchant: true"),
         ("units", "meter:"),
+        ("sale", "percent: 2.5"),
         ("limit", "requests: 60000"),
         ("fee", "per_unit: 0.01"),
         ("share", "percent: 2.5"),
+        ("cap", "per_unit: 0.01"),
         ("balance", "per_unit: 0.01"),
     ] {
         let line = line(folder, &allowed, decision);

@@ -7,6 +7,7 @@ mod credentials;
 mod exceptions;
 mod explain;
 mod explain_binding;
+mod explain_caps;
 mod explain_money;
 mod explain_on_node;
 mod explain_order;

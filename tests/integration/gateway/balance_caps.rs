@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::balances::{METERED, Paid, all_at_once, call, drain, text, until_passed};
+use super::quotas::set_meter;
 use crate::support::dev::{Dev, wait_for};
 use crate::support::fleet::Fleet;
 use crate::support::http::{self, Answer};
@@ -94,6 +95,36 @@ fn many_calls_at_once_cost_a_merchant_its_cap_and_no_more() {
     assert_eq!(capped.cap.spent(&dev), "0.35");
     let check = dev.admin("GET", "/admin/ledger/check", "").json();
     assert_eq!(check["findings"], json!([]), "{check}");
+}
+
+#[test]
+fn a_call_of_many_units_at_a_fine_price_needs_what_they_cost_together_rounded_up_once() {
+    let dev = Dev::with_policies(|policies| {
+        set_meter(policies, "meter: {units: int(request.query.count)}");
+        let file = policies.join("plans/standard.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains("per_unit: 0.01"), "{text}");
+        std::fs::write(&file, text.replace("per_unit: 0.01", "per_unit: 0.0001")).unwrap();
+    });
+    let capped = Capped::begin(&dev, 0, "0.70");
+    let answers = |count: u64, wanted: u16| {
+        let path = format!("{METERED}?count={count}");
+        wait_for("an answer", || {
+            let answer = dev.get(&path, &[("Authorization", &capped.bearer)]);
+            // What is leased ahead comes back within seconds, and the machine may be too busy to lease in time.
+            assert!(matches!(answer.status, 200 | 402 | 503), "{count}: {}", answer.text());
+            answer.status == wanted
+        });
+    };
+    answers(7_000, 402);
+    answers(6_000, 200);
+    assert_eq!(dev.figure("tollgate_purses_refused_total{of=\"balances\"}"), 0);
+    assert!(dev.figure("tollgate_purses{of=\"balances\"}") > 0);
+    assert_eq!(capped.cap.spent(&dev), "0.60");
+    answers(1_000, 402);
+    answers(900, 200);
+    answers(100, 402);
+    assert_eq!(capped.cap.spent(&dev), "0.69");
 }
 
 #[test]

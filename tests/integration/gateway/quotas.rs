@@ -127,8 +127,8 @@ fn what_was_used_before_there_was_a_quota_is_not_of_it() {
     assert_eq!(drain(&dev, "").0, 17);
 }
 
-#[test]
-fn units_that_only_the_answer_tells_are_owed_and_counted() {
+/// With a quota of a thousand units a day, of which only the answer tells, by what `used` of the query says.
+fn with_told_units() -> (Origin, Dev) {
     let origin = Origin::start(|stream, head| {
         let used = head.split_once("used=").map_or("1", |(_, rest)| &rest[..rest.find(' ').unwrap()]);
         let answer = format!("HTTP/1.1 200 OK\r\nX-Units: {used}\r\nContent-Length: 2\r\n\r\n{{}}");
@@ -139,6 +139,12 @@ fn units_that_only_the_answer_tells_are_owed_and_counted() {
         let meter = "meter: {headers: [x-units], units: \"int(response.headers['x-units'])\"}";
         set(policies, "{name: daily, units: 1000, per: day}", meter);
     });
+    (origin, dev)
+}
+
+#[test]
+fn units_that_only_the_answer_tells_are_owed_and_counted() {
+    let (_origin, dev) = with_told_units();
     let (passed, refused) = drain(&dev, "used=60");
     // The last one goes beyond, and one more if it comes before that is known.
     assert!((17..=18).contains(&passed), "{passed} calls passed");
@@ -147,6 +153,18 @@ fn units_that_only_the_answer_tells_are_owed_and_counted() {
     wait_for("the books", || dev.figure("tollgate_usage_waiting") == 0);
     let dev = dev.kill_and_restart();
     assert_eq!(drain(&dev, "used=60").0, 0);
+}
+
+#[test]
+fn a_quota_that_has_more_by_a_reload_goes_on_with_what_was_used_and_owed() {
+    let (_origin, dev) = with_told_units();
+    let (passed, _) = drain(&dev, "used=60");
+    let plan = dev.policies().join("plans/standard.yaml");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    std::fs::write(&plan, text.replace("units: 1000", "units: 2000")).unwrap();
+    assert_eq!(dev.admin("POST", "/admin/policy/reload", "{}").status, 200);
+    wait_for("a call to pass", || call(&dev, "used=1").status == 200);
+    wait_for("what was owed to be counted", || quota(&dev)["remaining"] == 2000 - 60 * passed - 1);
 }
 
 #[test]

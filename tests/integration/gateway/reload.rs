@@ -136,3 +136,25 @@ fn after_ten_thousand_swaps_memory_is_as_it_was() {
     println!("resident after 1,000 swaps: {early} bytes; after 10,000: {late}");
     assert!(late < early + (8 << 20), "{early} bytes after 1,000 swaps, {late} after 10,000");
 }
+
+/// By restarts alone.
+#[test]
+fn a_node_that_starts_by_files_that_were_changed_back_tells_them_anew() {
+    let dev = Dev::start();
+    let plan = dev.policies().join("plans/standard.yaml");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    let versions = text.find("  - version: 1").unwrap();
+    let next = text[versions..].replace("2026-01-01", "2099-01-01");
+    let write = |existing: &str| {
+        let next = next.replace("version: 1", &format!("version: 2\n    existing: {existing}"));
+        std::fs::write(&plan, format!("{}\n{next}", text.trim_end())).unwrap();
+    };
+    let of_before = "was told to subscriptions otherwise since";
+    write("stay");
+    let dev = dev.kill_and_restart();
+    write("move\n    notice: 30d");
+    let dev = dev.kill_and_restart();
+    write("stay");
+    let dev = dev.kill_and_restart();
+    assert!(!dev.log().contains(of_before), "{}", dev.log());
+}

@@ -307,8 +307,11 @@ proptest! {
                     leased[part] += super::lease(&books, Some(&part_of(part)), left, ask(units, units));
                 }
                 1 => {
-                    let units = units.min(leased[part]);
-                    leased[part] -= units;
+                    let taken = |units: u64| {
+                        books.tariff.fees[0].cap_units((part == 1).then_some(0)).of_call(units)
+                    };
+                    let Some(units) = (1..=units).rev().find(|units| taken(*units) <= leased[part]) else { continue };
+                    leased[part] -= taken(units);
                     let before = worth(&books);
                     record(&mut books.items[0], part, units);
                     spent += worth(&books) - before;
