@@ -179,9 +179,7 @@ impl Incoming {
     pub(super) fn doubts(&self, times: &RecordTimes, mut clocks: Clocks) -> (Doubts, Option<Timestamp>) {
         let of_all = || self.records.iter().map(|recorded| recorded.usage.at);
         let Some((oldest, newest)) = of_all().min().zip(of_all().max()) else { return Default::default() };
-        let ends = Clocks { latest: clocks.latest.or(Some(oldest)), ..clocks };
-        // Between two that are believed all are, as each is no further from the books' latest than one of them.
-        if times.doubt(oldest, ends).is_none() && times.doubt(newest, ends).is_none() {
+        if times.believe_all((oldest, newest), clocks) {
             return (Doubts::new(), Some(newest));
         }
         let mut asked: Vec<(Timestamp, Uuid)> =
