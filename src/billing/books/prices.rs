@@ -39,6 +39,7 @@ impl PriceList {
 
     /// Remembers those of a plan version.
     pub(super) fn learn(&mut self, plan: &PlanRef, tariff: Arc<Tariff>) {
-        self.known.insert(plan.clone(), tariff);
+        self.known.insert(plan.clone(), tariff.clone());
+        self.last = Some((plan.clone(), tariff));
     }
 }
