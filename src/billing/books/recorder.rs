@@ -193,31 +193,32 @@ async fn record(
     source: &JournalOf,
     Ready { mut incoming, up_to, mut ahead }: Ready,
     (time, times): (BooksTime, Option<&RecordTimes>),
-    known: (&Tariffs, &Memory),
+    (tariffs, memory): (&Tariffs, &Memory),
 ) -> Result<Tally, BillingError> {
     let mut transaction = begin(store).await?;
     let before = Standing::of(&mut transaction, source).await?;
     let position = before.tally.position;
     if up_to <= position {
         // What was rated of it ahead was counted once more.
-        known.1.forget();
+        memory.forget();
         return Ok(before.tally);
     }
     incoming.begin_behind(position, &source.node, time.now)?;
     let taken = transaction.taken_places(&source.node, (position.saturating_add(1), up_to)).await?;
-    if incoming.has_twice || !taken.is_empty() {
+    let has_known = incoming.has_twice || !taken.is_empty();
+    if has_known {
         incoming.set_aside(&source.node, &taken, time.now);
     }
-    if incoming.has_twice || !taken.is_empty() || incoming.after != position {
+    if has_known || incoming.after != position {
         // It was rated as if all of it was new.
-        known.1.forget();
+        memory.forget();
         ahead = None;
     }
     set_repeats_free(&mut transaction, &mut incoming).await?;
-    let at = (time.clone(), times);
+    let (at, known) = ((time.clone(), times), (tariffs, memory));
     match take_in(transaction, (source, &before, up_to), (&incoming, ahead), at, known).await {
         Err(BillingError::Store(StoreError::Conflict { .. } | StoreError::Corrupt { .. })) => {
-            known.1.forget();
+            memory.forget();
             let mut transaction = begin(store).await?;
             if Standing::of(&mut transaction, source).await?.tally != before.tally {
                 return Err(BillingError::Gap { recorded: position, first: position.saturating_add(1) });
@@ -287,12 +288,11 @@ async fn take_in(
         None => false,
     };
     let mut numbers = numbers.unwrap_or_default();
-    let was_rated = ahead.is_some();
     let holds = |ahead: &Ahead| {
         is_alone && ahead.holds(memory, (&time, &closed), (incoming.records.as_slice(), &doubts))
     };
     let mut ahead = ahead.filter(holds);
-    let counted = if is_alone && !was_rated { memory.take_counted(position) } else { None };
+    let counted = if is_alone && ahead.is_none() { memory.take_counted(position) } else { None };
     if ahead.is_none() && counted.is_none() {
         // Whatever was counted is not what the books come to.
         memory.forget();

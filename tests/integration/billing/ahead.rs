@@ -2,7 +2,7 @@
 //! nothing leaves nothing.
 
 use tollgate::billing::books::exceptions::{Decision, Given, Reason, resolve};
-use tollgate::billing::books::recorder::Recorder;
+use tollgate::billing::books::recorder::{Ready, Recorder};
 use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::{CloseEarly, close, show};
 use tollgate::domain::usage::{Evidence, UsageRecord};
@@ -19,6 +19,7 @@ use crate::support::stores::Place;
 on_both_stores! {
     batches_that_are_rated_ahead_come_to_the_same_books,
     what_was_rated_ahead_of_a_batch_that_failed_counts_for_nothing,
+    what_was_rated_ahead_is_rated_anew_if_the_batch_before_it_failed_first,
     what_was_rated_ahead_of_a_batch_that_was_dropped_counts_for_nothing,
     what_happens_behind_the_back_of_what_was_rated_ahead_is_seen,
 }
@@ -44,6 +45,19 @@ fn plain(ids: std::ops::RangeInclusive<u128>) -> Vec<UsageRecord> {
 async fn take(recorder: &Recorder, first: u64, records: &[UsageRecord]) {
     let (batch, up_to) = journal(first, records);
     recorder.record(batch, up_to).await.unwrap();
+}
+
+fn ready(recorder: &Recorder, first: u64, records: &[UsageRecord]) -> Ready {
+    let (batch, up_to) = journal(first, records);
+    recorder.make_ready(batch, up_to)
+}
+
+/// Takes a batch that fails once nearly all of it is written.
+async fn fail(place: &Place, recorder: &Recorder, batch: Ready) {
+    // It is among what is written last.
+    place.tamper("alter table usage_run rename to away").await;
+    assert!(recorder.take(batch).await.is_err());
+    place.tamper("alter table away rename to usage_run").await;
 }
 
 /// Records batches of that size, each made ready once the one before was polled so many times.
@@ -91,26 +105,42 @@ async fn what_was_rated_ahead_of_a_batch_that_failed_counts_for_nothing(place: P
     let recorder = recorder_at(&store, "node-1", november()).await;
     let records = plain(1..=50);
     take(&recorder, 1, &records[..10]).await;
-    let ready = |first: u64, records: &[UsageRecord]| {
-        let (batch, up_to) = journal(first, records);
-        recorder.make_ready(batch, up_to)
-    };
-    let (second, third) = (ready(11, &records[10..20]), ready(21, &records[20..30]));
-    // It is among what is written last.
-    place.tamper("alter table usage_run rename to away").await;
-    assert!(recorder.take(second).await.is_err());
-    place.tamper("alter table away rename to usage_run").await;
+    let second = ready(&recorder, 11, &records[10..20]);
+    let third = ready(&recorder, 21, &records[20..30]);
+    fail(&place, &recorder, second).await;
     assert_eq!(recorder.take(third).await, Err(SinkError::Behind(10)));
     // Cut elsewhere, as what is refused is.
-    let (second, third) = (ready(11, &records[10..25]), ready(26, &records[25..50]));
+    let second = ready(&recorder, 11, &records[10..25]);
+    let third = ready(&recorder, 26, &records[25..50]);
     recorder.take(second).await.unwrap();
     recorder.take(third).await.unwrap();
-    let statement = &show(&store, period("2026-11"), None).await.unwrap()[0];
-    // 143 units at 0.0037, once the free ones are off.
+    fifty_calls_are_charged_once(&store).await;
+    store.close().await;
+}
+
+async fn what_was_rated_ahead_is_rated_anew_if_the_batch_before_it_failed_first(place: Place) {
+    let store = fresh(&place).await;
+    let recorder = recorder_at(&store, "node-1", november()).await;
+    let records = plain(1..=50);
+    take(&recorder, 1, &records[..1]).await;
+    let second = ready(&recorder, 2, &records[1..20]);
+    let third = ready(&recorder, 21, &records[20..30]);
+    fail(&place, &recorder, second).await;
+    // As what is refused is halved, while what was read behind it waits.
+    take(&recorder, 2, &records[1..10]).await;
+    take(&recorder, 11, &records[10..20]).await;
+    recorder.take(third).await.unwrap();
+    take(&recorder, 31, &records[30..]).await;
+    fifty_calls_are_charged_once(&store).await;
+    store.close().await;
+}
+
+/// Three units each, at 0.0037 once seven of them were free.
+async fn fifty_calls_are_charged_once(store: &Store) {
+    let statement = &show(store, period("2026-11"), None).await.unwrap()[0];
     assert_eq!((statement.lines[0].free, statement.lines[0].quantity), (7, 143));
     assert_eq!(statement.totals.fees.to_string(), "0.53");
-    none(&check(&store).await.unwrap().findings);
-    store.close().await;
+    none(&check(store).await.unwrap().findings);
 }
 
 async fn what_was_rated_ahead_of_a_batch_that_was_dropped_counts_for_nothing(place: Place) {
@@ -121,11 +151,9 @@ async fn what_was_rated_ahead_of_a_batch_that_was_dropped_counts_for_nothing(pla
     take(&recorder, 1, &records[..10]).await;
     // Dropped after more and more of its steps, until it is let through.
     for steps in 0.. {
-        let (batch, up_to) = journal(11, &records[10..20]);
-        let second = recorder.make_ready(batch, up_to);
+        let second = ready(&recorder, 11, &records[10..20]);
         let dropped = polled(recorder.take(second), steps).await;
-        let (batch, up_to) = journal(21, &records[20..30]);
-        let third = recorder.make_ready(batch, up_to);
+        let third = ready(&recorder, 21, &records[20..30]);
         let is_let_through = dropped.is_ok();
         drop(dropped);
         match recorder.take(third).await {
