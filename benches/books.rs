@@ -3,7 +3,8 @@
 //!
 //! `cargo bench --bench books [-- RECORDS [APPS]]`: on SQLite, and on PostgreSQL too if `TOLLGATE_TEST_POSTGRES` names a server.
 //! The records are per-call-priced calls of 10,000 apps in no order, drained in ten parts, each after it was written: a cost that
-//! grows with the books shows in the later ones. What is drained of the journal is removed, so that it takes little disk. CPU time is
+//! grows with the books shows in the later ones. The next batch is read and rated while the one before is written: of that there is little
+//! to be seen if a part is not of several batches. What is drained of the journal is removed, so that it takes little disk. CPU time is
 //! that of all this process's threads, and of the server's processes that serve them; records a second are by the clock, of the drain
 //! alone.
 

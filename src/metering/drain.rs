@@ -22,7 +22,8 @@ use crate::journal::state::State;
 /// Most records in one batch: whatever a batch costs by itself, and for each app in it, is divided by them. The writer of a
 /// SQLite file is busy with one for some 0.5 s.
 const MAX_BATCH: usize = 65_536;
-/// A batch is followed at once by the next if so many records wait for that, which is read while the sink has the one before.
+/// A batch is followed at once by the next if so many records wait for that, which is read and made ready while the sink takes the one
+/// before.
 const BACKLOG: u64 = MAX_BATCH as u64 / 2;
 /// How long to let records gather after a batch: at least, at most, and for each record of the batch. So the books are close
 /// behind what is idle, and under load have few large batches instead of many small ones.
@@ -69,13 +70,25 @@ pub enum SinkError {
 
 /// Where usage records go.
 #[async_trait]
-pub trait UsageSink: Send + Sync {
+pub trait UsageSink: Send + Sync + 'static {
+    /// A batch that was made ready.
+    type Ready: Send + 'static;
+
     /// Where it stands now: the last record that was taken, and what became of all up to it.
     async fn standing(&self) -> Result<Tally, SinkError>;
 
-    /// Takes a batch and moves the position to `up_to`, both or neither. What is at or before the position is
+    /// Does what can be done of a batch that ends at `up_to` before it is taken, and while the one before may still be: it may keep its
+    /// thread from other work for that. Whether either is ever taken is not known here.
+    fn make_ready(&self, batch: Vec<Drained>, up_to: Sequence) -> Self::Ready;
+
+    /// Takes a batch and moves the position to where it ends, both or neither. What is at or before the position is
     /// passed over. Gives where it stands then.
-    async fn record(&self, batch: Vec<Drained>, up_to: Sequence) -> Result<Tally, SinkError>;
+    async fn take(&self, ready: Self::Ready) -> Result<Tally, SinkError>;
+
+    /// Makes a batch ready and takes it.
+    async fn record(&self, batch: Vec<Drained>, up_to: Sequence) -> Result<Tally, SinkError> {
+        self.take(self.make_ready(batch, up_to)).await
+    }
 }
 
 /// Why the drain waits.
@@ -95,10 +108,10 @@ enum DrainError {
 }
 
 /// Drains until `stop` resolves and all that is committed by then has been taken.
-pub async fn drain(
+pub async fn drain<S: UsageSink>(
     reader: Reader,
     journal: Arc<State>,
-    sink: Arc<dyn UsageSink>,
+    sink: Arc<S>,
     state: Arc<DrainState>,
     stop: impl Future<Output = ()>,
 ) {
@@ -109,7 +122,7 @@ pub async fn drain(
     let mut looks = 0;
     let reader = Arc::new(Mutex::new(reader));
     let mut drain =
-        Drain { reader, journal: &journal, sink: &*sink, state: &state, standing: None, ahead: None };
+        Drain { reader, journal: &journal, sink: &sink, state: &state, standing: None, ahead: None };
     loop {
         match drain.step().await {
             Ok(0) if is_stopping => return,
@@ -160,21 +173,25 @@ fn pause(records: usize) -> Duration {
     each.saturating_mul(u32::try_from(records).unwrap_or(u32::MAX)).clamp(least, most)
 }
 
-struct Drain<'d> {
+struct Drain<'d, S: UsageSink> {
     reader: Arc<Mutex<Reader>>,
     journal: &'d State,
-    sink: &'d dyn UsageSink,
+    sink: &'d Arc<S>,
     state: &'d DrainState,
     /// Where the sink stands, once it is known. It is asked again after each error.
     standing: Option<Tally>,
-    /// The batch after the one that the sink has, if that was read already: from where, and itself.
-    ahead: Option<(Sequence, JoinHandle<Result<Batch, JournalError>>)>,
+    /// The batch after the one that the sink has, if that was begun already: from where, and itself.
+    ahead: Option<(Sequence, Reading<S>)>,
 }
 
-/// Entries of the journal, and what they are.
-struct Batch {
+/// A batch that is being read and made ready.
+type Reading<S> = JoinHandle<Result<Batch<<S as UsageSink>::Ready>, JournalError>>;
+
+/// Entries of the journal, and what the sink has made of them.
+struct Batch<R> {
     entries: Vec<Entry>,
-    drained: Vec<Drained>,
+    /// None of nothing.
+    ready: Option<R>,
     /// The head of the chain behind them.
     head: Option<Drained>,
     /// The last sequence of them.
@@ -183,7 +200,7 @@ struct Batch {
     newer: Option<DrainError>,
 }
 
-impl Drain<'_> {
+impl<S: UsageSink> Drain<'_, S> {
     /// Moves one batch, and tells how many entries it had.
     async fn step(&mut self) -> Result<usize, DrainError> {
         let standing = match self.standing {
@@ -192,11 +209,11 @@ impl Drain<'_> {
         };
         self.standing = Some(standing);
         self.state.stands_at(standing);
-        let Batch { entries, drained, head, last, newer } = self.read(standing.position).await??;
+        let Batch { entries, ready, head, last, newer } = self.read(standing.position).await??;
         if newer.is_none() && self.is_behind(last) {
             self.ahead = Some((last, self.begin_reading(last)));
         }
-        self.hand_over(&entries, drained, head).await?;
+        self.hand_over(&entries, ready, head).await?;
         if let Some(newer) = newer {
             return Err(newer);
         }
@@ -205,7 +222,7 @@ impl Drain<'_> {
     }
 
     /// The batch after a position.
-    async fn read(&mut self, position: Sequence) -> Result<Result<Batch, JournalError>, JoinError> {
+    async fn read(&mut self, position: Sequence) -> Result<Result<Batch<S::Ready>, JournalError>, JoinError> {
         match self.ahead.take() {
             Some((from, reading)) if from == position => reading.await,
             Some(_) | None => self.begin_reading(position).await,
@@ -213,10 +230,10 @@ impl Drain<'_> {
     }
 
     /// Begins to read the batch after a position, on a thread that may be kept from other work by it.
-    fn begin_reading(&self, position: Sequence) -> JoinHandle<Result<Batch, JournalError>> {
-        let reader = self.reader.clone();
+    fn begin_reading(&self, position: Sequence) -> Reading<S> {
+        let (reader, sink) = (self.reader.clone(), self.sink.clone());
         tokio::task::spawn_blocking(move || {
-            Batch::read(&mut reader.lock().unwrap_or_else(PoisonError::into_inner), position)
+            Batch::read(&mut reader.lock().unwrap_or_else(PoisonError::into_inner), position, &*sink)
         })
     }
 
@@ -232,20 +249,24 @@ impl Drain<'_> {
         }
     }
 
-    /// Hands entries over in order, and `head` with the last of them. What the sink refuses is halved until the one that it
-    /// refuses stands alone.
+    /// Hands entries over in order, of which all together are `ready`, and `head` with the last of them. What the sink refuses is halved
+    /// until the one that it refuses stands alone.
     async fn hand_over(
         &self,
         entries: &[Entry],
-        drained: Vec<Drained>,
+        mut ready: Option<S::Ready>,
         head: Option<Drained>,
     ) -> Result<(), SinkError> {
-        let mut whole = Some(drained);
         let mut parts = vec![entries];
         while let Some(part) = parts.pop() {
-            let head = head.clone().filter(|_| parts.is_empty());
-            let drained = whole.take().unwrap_or_else(|| decoded(part));
-            match (self.record(drained.into_iter().chain(head).collect()).await, part) {
+            let taken = match ready.take() {
+                Some(whole) => self.sink.take(whole).await.map(|tally| self.state.stands_at(tally)),
+                None => {
+                    let head = head.clone().filter(|_| parts.is_empty());
+                    self.record(decoded(part).into_iter().chain(head).collect()).await
+                }
+            };
+            match (taken, part) {
                 (Ok(()), _) => {}
                 (Err(SinkError::Refused(reason)), [Entry::Record(sequence, payload)]) => {
                     self.set_aside(*sequence, payload, reason).await?;
@@ -288,9 +309,13 @@ impl Drained {
     }
 }
 
-impl Batch {
-    /// Reads what follows a position.
-    fn read(reader: &mut Reader, position: Sequence) -> Result<Self, JournalError> {
+impl<R> Batch<R> {
+    /// Reads what follows a position, and has the sink make it ready.
+    fn read(
+        reader: &mut Reader,
+        position: Sequence,
+        sink: &impl UsageSink<Ready = R>,
+    ) -> Result<Self, JournalError> {
         if reader.position() != position {
             reader.rewind(position);
         }
@@ -300,7 +325,10 @@ impl Batch {
         // It proves nothing of what nobody has read, nor of nothing.
         let head = reader.head().filter(|_| newer.is_none() && !entries.is_empty());
         let head = head.map(|head| Drained::Head(last, head));
-        Ok(Self { drained: decoded(&entries), entries, head, last, newer })
+        let drained: Vec<Drained> = decoded(&entries).into_iter().chain(head.clone()).collect();
+        let up_to = drained.last().map(Drained::last);
+        let ready = up_to.map(|up_to| sink.make_ready(drained, up_to));
+        Ok(Self { entries, ready, head, last, newer })
     }
 }
 

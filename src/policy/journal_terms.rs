@@ -61,6 +61,14 @@ impl RecordTimes {
         (now.minus(Duration::from_secs(24 * 3600)), now.plus(self.ahead))
     }
 
+    /// Whether calls from one time to another are believed, all of them, if they are asked in their order and each that is believed is
+    /// the latest of the books from then on: between two that are none is further from the latest than one of them.
+    #[must_use]
+    pub fn believe_all(&self, (oldest, newest): (Timestamp, Timestamp), clocks: Clocks) -> bool {
+        let ends = Clocks { latest: clocks.latest.or(Some(oldest)), ..clocks };
+        self.doubt(oldest, ends).is_none() && self.doubt(newest, ends).is_none()
+    }
+
     /// Why a call at this time is not believed, in words; `None` if it is.
     #[must_use]
     pub fn doubt(&self, at: Timestamp, Clocks { now, latest }: Clocks) -> Option<String> {
@@ -97,7 +105,29 @@ impl RecordTimes {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_between_two_that_are_believed_is_believed(
+            mut hours in prop::collection::vec(-1800_i64..1, 1..20), latest in prop::option::of(-1800_i64..1),
+        ) {
+            hours.sort_unstable();
+            let at = |hours: i64| Timestamp::from_seconds(1_794_300_000 + hours * 3600);
+            let times = RecordTimes { oldest: Duration::from_secs(50 * 24 * 3600), ..RecordTimes::default() };
+            let mut clocks = Clocks { now: at(0), latest: latest.map(at) };
+            let are_all = times.believe_all((at(hours[0]), at(hours[hours.len() - 1])), clocks);
+            for asked in hours.into_iter().map(at) {
+                let doubt = times.doubt(asked, clocks);
+                prop_assert!(!are_all || doubt.is_none(), "{:?}", doubt);
+                if doubt.is_none() {
+                    clocks.latest = clocks.latest.max(Some(asked));
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_call_is_believed_up_to_both_ends_and_not_beyond() {

@@ -247,7 +247,9 @@ impl Transaction {
         if numbers.apps.len() >= MAX_REMEMBERED {
             numbers.apps.clear();
         }
-        let mut unknown: Vec<&AppId> = apps.filter(|app| numbers.app(app).is_none()).collect();
+        let mut last = None;
+        let mut unknown: Vec<&AppId> =
+            apps.filter(|app| last.replace(*app) != Some(*app) && numbers.app(app).is_none()).collect();
         unknown.sort_unstable();
         unknown.dedup();
         for some in unknown.chunks(super::arm::MAX_PARAMETERS) {

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::ahead::Begun;
 use super::calendar::{BooksTime, Calendar};
 use super::distinct::{distinct, texts};
 use super::environments::load_environments;
+use super::prices::{PriceList, Tariffs};
 use super::recorded_call::{exception_id, is_event, new_sale};
 use super::tiers::load_tiers;
 use super::twins::late_twins;
@@ -36,19 +38,8 @@ use crate::store::sale_event::NewEvent;
 use crate::store::usage_batch::Batch;
 use crate::store::usage_exception::{ExceptionKind, UsageException};
 
-/// Plan versions whose prices are remembered. A version never changes, so what is remembered stays true.
-const REMEMBERED_TARIFFS: u64 = 10_000;
-
-/// Prices by plan version.
-pub(super) type Tariffs = moka::sync::Cache<PlanRef, Arc<Tariff>>;
-
 /// Calls of which is loaded at once what was counted before: within what a statement may bind of two values each.
 const LOADED_AT_ONCE: usize = 16_000;
-
-/// An empty memory of prices.
-pub(super) fn tariffs() -> Tariffs {
-    moka::sync::Cache::new(REMEMBERED_TARIFFS)
-}
 
 /// Whether the sums of statement lines are read before anything is added to them. They are so far below their bound, nearly
 /// always, that it is enough to ask afterwards whether they were, once for as long as what was added is remembered.
@@ -65,8 +56,7 @@ pub(super) struct Books<'t> {
     pub(super) transaction: &'t mut store::Transaction,
     pub(super) calendar: Calendar,
     sums: Sums,
-    known: Tariffs,
-    last_tariff: Option<(PlanRef, Arc<Tariff>)>,
+    prices: PriceList,
     pub(super) totals: Totals,
     charges: Vec<(Timestamp, Charge)>,
     changes: Vec<ShareChange>,
@@ -77,24 +67,34 @@ pub(super) struct Books<'t> {
 }
 
 impl<'t> Books<'t> {
-    /// Begins a batch of `calls`, after others whose sums are `running`. The transaction must hold
-    /// [`store::transaction::Exclusive::Billing`], so that nobody else rates or closes until it ends.
+    /// Begins a batch of `calls` by itself. The transaction must hold [`store::transaction::Exclusive::Billing`], so that nobody else
+    /// rates or closes until it ends.
     pub(super) async fn open(
         transaction: &'t mut store::Transaction,
         time: BooksTime,
-        known: Tariffs,
+        tariffs: &Tariffs,
         calls: &[Billable],
-        (sums, running): (Sums, Running),
     ) -> Result<Self, BillingError> {
         let calendar = Calendar::new(time, transaction.closed_periods().await?);
+        let anew = (Sums::Read, Begun::after(Running::default()));
+        Self::go_on(transaction, calendar, tariffs, calls, anew).await
+    }
+
+    /// Goes on with a batch that has begun: with `calls` that are still to be rated. The transaction must hold the same.
+    pub(super) async fn go_on(
+        transaction: &'t mut store::Transaction,
+        calendar: Calendar,
+        tariffs: &Tariffs,
+        calls: &[Billable],
+        (sums, Begun { totals, charges }): (Sums, Begun),
+    ) -> Result<Self, BillingError> {
         let mut books = Self {
             transaction,
             calendar,
             sums,
-            known,
-            last_tariff: None,
-            totals: Totals::after(running),
-            charges: Vec::new(),
+            prices: PriceList::new(tariffs),
+            totals,
+            charges,
             changes: Vec::new(),
             new_sales: HashSet::new(),
             waiting: Waiting::default(),
@@ -304,18 +304,16 @@ impl<'t> Books<'t> {
         self.exceptions.extend(exceptions);
     }
 
-    /// Writes all of it, and the `batch` which it is of; it takes effect when the transaction is committed. What may be
-    /// remembered then is given.
+    /// Writes all of it, and the `batch` which it is of; it takes effect when the transaction is committed.
     pub(super) async fn write(
         self,
         origin: &Origin,
         batch: Batch<'_>,
         numbers: &mut Numbers,
-    ) -> Result<Running, BillingError> {
+    ) -> Result<(), BillingError> {
         let Self {
             transaction,
             calendar,
-            sums,
             charges,
             changes,
             totals,
@@ -342,11 +340,7 @@ impl<'t> Books<'t> {
         let calls = Calls { origin, records: batch.records, exceptions: &exceptions };
         settle(transaction, spending, calls, (calendar.zone(), calendar.now()), numbers).await?;
         transaction.insert_resolutions(&resolutions).await?;
-        Ok(match sums {
-            Sums::Unread => totals.into_running(),
-            // Statements so large are read each time.
-            Sums::Read => Running::default(),
-        })
+        Ok(())
     }
 
     /// Keeps what a call was rated as, and gives why its transaction was not, if it was not.
@@ -374,20 +368,12 @@ impl<'t> Books<'t> {
     }
 
     pub(super) async fn tariff(&mut self, plan: &PlanRef) -> Result<Option<Arc<Tariff>>, BillingError> {
-        if let Some((_, tariff)) = self.last_tariff.as_ref().filter(|(last, _)| last == plan) {
-            return Ok(Some(tariff.clone()));
+        if let Some(tariff) = self.prices.of(plan) {
+            return Ok(Some(tariff));
         }
-        let known = self.known.get(plan);
-        let tariff = match known {
-            Some(known) => known,
-            None => {
-                let Some(kept) = self.transaction.plan_version(plan).await? else { return Ok(None) };
-                let kept = Arc::new(kept.tariff);
-                self.known.insert(plan.clone(), kept.clone());
-                kept
-            }
-        };
-        self.last_tariff = Some((plan.clone(), tariff.clone()));
+        let Some(kept) = self.transaction.plan_version(plan).await? else { return Ok(None) };
+        let tariff = Arc::new(kept.tariff);
+        self.prices.learn(plan, tariff.clone());
         Ok(Some(tariff))
     }
 }

@@ -47,6 +47,12 @@ impl Calendar {
         &self.time.zone
     }
 
+    /// Whether calls are booked by it as they are at that time, with these periods `closed`.
+    pub(super) fn agrees(&self, time: &BooksTime, closed: &BTreeSet<Period>) -> bool {
+        let current = |time: &BooksTime| Period::of(time.now, &time.zone);
+        self.time.zone == time.zone && current(&self.time) == current(time) && self.closed == *closed
+    }
+
     /// A call's own period, or if that takes nothing more, the [`first_open`] one.
     pub(super) fn booking(&mut self, at: Timestamp) -> Booking {
         match self.last {

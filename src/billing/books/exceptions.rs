@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::batch::{Books, Sums, tariffs};
+use super::batch::Books;
 use super::calendar::BooksTime;
+use super::prices::tariffs;
 use super::recorded_call::billable;
 use super::repeats::{self, Repeats};
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
-use crate::billing::rating::{Billable, Running};
+use crate::billing::rating::Billable;
 use crate::domain::id::AppId;
 use crate::domain::money::Amount;
 use crate::domain::time::Timestamp;
@@ -213,8 +214,7 @@ async fn rate(
         (false, true) => return Err(BillingError::NotRatable("its time is in no doubt: rate it again")),
         (false, false) => {}
     }
-    let anew = (Sums::Read, Running::default());
-    let mut books = Books::open(transaction, time, tariffs(), std::slice::from_ref(&call), anew).await?;
+    let mut books = Books::open(transaction, time, &tariffs(), std::slice::from_ref(&call)).await?;
     match exception.kind {
         ExceptionKind::Transaction => books.rate_its_transaction(&call).await??,
         ExceptionKind::Evidence

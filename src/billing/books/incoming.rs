@@ -19,7 +19,10 @@ use crate::store::journal_position::JournalCounts;
 use crate::store::usage_batch::{Recorded, TakenPlace};
 use crate::store::usage_exception::{ExceptionKind, UsageException};
 
-/// The calls of a batch that are billable, and what someone must look at.
+/// Why times of records are not believed, by the ids of these.
+pub(super) type Doubts = HashMap<Uuid, String>;
+
+/// Calls of a batch that are still to be rated, and what someone must look at.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     /// Those that are to be rated.
@@ -28,15 +31,22 @@ pub(super) struct Calls {
     pub(super) doubted: Vec<UsageException>,
     /// What else someone must look at, of the whole batch.
     pub(super) exceptions: Vec<UsageException>,
-    /// The latest of them that was believed, billable or not.
-    pub(super) latest: Option<Timestamp>,
 }
 
 /// What is new in a batch.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
-    /// Usage records, to be kept.
+    /// Usage records, to be kept: those of each app together, by time. So what one is rated, posted and numbered by is at hand for the
+    /// next.
     pub(super) records: Vec<Recorded>,
+    /// What else stands in the journal, in order.
+    others: Vec<Drained>,
+    /// The place before all of it.
+    pub(super) after: u64,
+    /// The last place within it that is missing.
+    missing: Option<u64>,
+    /// Whether two of the records have one id.
+    pub(super) has_twice: bool,
     /// What could not be read, or was recorded before.
     exceptions: Vec<UsageException>,
     /// The head of the journal's chain where it ends, if that is known.
@@ -48,33 +58,64 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    /// Passes over what is recorded already.
-    ///
-    /// # Errors
-    /// [`BillingError::Gap`] if something is missing between what is recorded and the batch, or within it.
-    pub(super) fn sort(
-        batch: Vec<Drained>,
-        node: &NodeId,
-        position: u64,
-        now: Timestamp,
-    ) -> Result<Self, BillingError> {
+    /// Sorts a batch, wherever the books stand.
+    pub(super) fn sort(batch: Vec<Drained>) -> Self {
         let mut incoming = Self { records: Vec::with_capacity(batch.len()), ..Self::default() };
-        let mut reached = position;
+        incoming.after = batch.first().map_or(0, |drained| span(drained).0.saturating_sub(1));
+        let mut reached = incoming.after;
         for drained in batch {
             let (first, last) = span(&drained);
             if first > reached.saturating_add(1) {
-                return Err(BillingError::Gap { recorded: position, first: first.saturating_sub(1) });
+                incoming.missing = Some(first.saturating_sub(1));
             }
             if last <= reached && !matches!(drained, Drained::Head(..)) {
                 continue;
             }
-            incoming.take(drained, node, reached, now);
+            match drained {
+                Drained::Usage(sequence, usage) => incoming.records.push(Recorded { sequence, usage }),
+                Drained::Lost(first, last) => {
+                    incoming.others.push(Drained::Lost(first.max(reached.saturating_add(1)), last));
+                }
+                other @ (Drained::Unreadable(..) | Drained::Omitted(..) | Drained::Head(..)) => {
+                    incoming.others.push(other);
+                }
+            }
             reached = last;
         }
-        Ok(incoming)
+        let mut seen: HashSet<Uuid, foldhash::fast::RandomState> =
+            HashSet::with_capacity_and_hasher(incoming.records.len(), foldhash::fast::RandomState::default());
+        incoming.has_twice = !incoming.records.iter().all(|recorded| seen.insert(recorded.usage.id));
+        incoming.put_together();
+        incoming
     }
 
-    fn take(&mut self, drained: Drained, node: &NodeId, reached: u64, now: Timestamp) {
+    /// Passes over what is recorded already, up to a position.
+    ///
+    /// # Errors
+    /// [`BillingError::Gap`] if something is missing between what is recorded and the batch, or within it.
+    pub(super) fn begin_behind(
+        &mut self,
+        position: u64,
+        node: &NodeId,
+        now: Timestamp,
+    ) -> Result<(), BillingError> {
+        let missing = [Some(self.after), self.missing].into_iter().flatten().find(|place| *place > position);
+        if let Some(first) = missing {
+            return Err(BillingError::Gap { recorded: position, first });
+        }
+        if self.after < position {
+            self.records.retain(|recorded| recorded.sequence > position);
+        }
+        self.counts.recorded = self.records.len() as u64;
+        for drained in std::mem::take(&mut self.others) {
+            if span(&drained).1 > position || matches!(drained, Drained::Head(..)) {
+                self.take(drained, node, position, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, drained: Drained, node: &NodeId, position: u64, now: Timestamp) {
         match drained {
             Drained::Usage(sequence, usage) => {
                 self.counts.recorded += 1;
@@ -86,7 +127,7 @@ impl Incoming {
                 self.exceptions.push(UsageException { payload: Some(payload), ..unread });
             }
             Drained::Lost(first, last) => {
-                let first = first.max(reached.saturating_add(1));
+                let first = first.max(position.saturating_add(1));
                 self.counts.excepted += last.saturating_sub(first).saturating_add(1);
                 let reason =
                     "these records of the journal are lost: to rot, or somebody gave them up".to_owned();
@@ -101,8 +142,7 @@ impl Incoming {
         }
     }
 
-    /// Puts the records of each app together, by time: so what one is rated, posted and numbered by is at hand for the next.
-    pub(super) fn put_together(&mut self) {
+    fn put_together(&mut self) {
         let apps = distinct(self.records.iter().map(|recorded| &recorded.usage.app));
         let places: HashMap<AppId, usize, foldhash::fast::RandomState> =
             apps.into_iter().cloned().zip(0..).collect();
@@ -111,18 +151,20 @@ impl Incoming {
         });
     }
 
-    /// Its billable calls, those apart whose time is not believed; each is, if there are no `times`. Nobody need be asked about the time
-    /// of one that costs nothing; of one whose worth is not known yet, whoever is asked for that charges for it as of then.
-    pub(super) fn calls(&self, times: Option<&RecordTimes>, clocks: Clocks) -> Calls {
-        let (mut doubts, latest) = times.map(|times| self.doubts(times, clocks)).unwrap_or_default();
-        let mut calls = Calls { latest, ..Calls::default() };
-        calls.exceptions.clone_from(&self.exceptions);
-        for Recorded { usage, .. } in &self.records {
+    /// Its billable calls but for those that are `rated`, as told by the places of their records; those apart whose time is not believed.
+    /// Nobody need be asked about the time of one that costs nothing; of one whose worth is not known yet, whoever is asked for that
+    /// charges for it as of then, which is `now`.
+    pub(super) fn calls(&self, doubts: &Doubts, now: Timestamp, rated: &[bool]) -> Calls {
+        let mut calls = Calls { exceptions: self.exceptions.clone(), ..Calls::default() };
+        for (place, Recorded { usage, .. }) in self.records.iter().enumerate() {
+            if rated.get(place).is_some_and(|is_rated| *is_rated) {
+                continue;
+            }
             // In the period of today, where it is seen.
-            let doubted = |why| of_call((usage.id, clocks.now, usage.app.as_str()), ExceptionKind::Time, why);
-            match (Billable::of(usage), &usage.evidence, doubts.remove(&usage.id)) {
+            let doubted = |why| of_call((usage.id, now, usage.app.as_str()), ExceptionKind::Time, why);
+            match (Billable::of(usage), &usage.evidence, doubts.get(&usage.id)) {
                 (Some(call), _, None) => calls.believed.push(call),
-                (Some(_), _, Some(doubt)) => calls.doubted.push(doubted(doubt)),
+                (Some(_), _, Some(doubt)) => calls.doubted.push(doubted(doubt.clone())),
                 (None, Evidence::Exception { reason }, Some(doubt)) => {
                     calls.doubted.push(doubted(format!("{reason}; and {doubt}")));
                 }
@@ -132,13 +174,18 @@ impl Incoming {
         calls
     }
 
-    /// Why times of its records are not believed, by their ids, and the latest that is. They are asked in their order: one that is believed
-    /// speaks for those that follow it, as in a backlog of weeks.
-    fn doubts(&self, times: &RecordTimes, mut clocks: Clocks) -> (HashMap<Uuid, String>, Option<Timestamp>) {
+    /// Why times of its records are not believed, and the latest that is, of a call that is billable or not. They are asked in their
+    /// order: one that is believed speaks for those that follow it, as in a backlog of weeks.
+    pub(super) fn doubts(&self, times: &RecordTimes, mut clocks: Clocks) -> (Doubts, Option<Timestamp>) {
+        let of_all = || self.records.iter().map(|recorded| recorded.usage.at);
+        let Some((oldest, newest)) = of_all().min().zip(of_all().max()) else { return Default::default() };
+        if times.believe_all((oldest, newest), clocks) {
+            return (Doubts::new(), Some(newest));
+        }
         let mut asked: Vec<(Timestamp, Uuid)> =
             self.records.iter().map(|Recorded { usage, .. }| (usage.at, usage.id)).collect();
         asked.sort_unstable();
-        let (mut doubts, mut latest) = (HashMap::new(), None);
+        let (mut doubts, mut latest) = (Doubts::new(), None);
         for (at, id) in asked {
             match times.doubt(at, clocks) {
                 Some(doubt) => {
@@ -156,6 +203,7 @@ impl Incoming {
     /// Takes out records that the books have already. One from the very same place has been rated: the position was moved
     /// back. One from elsewhere is rated once, and someone must look; so if the place holds another record.
     pub(super) fn set_aside(&mut self, node: &NodeId, taken: &[TakenPlace], now: Timestamp) {
+        self.records.sort_unstable_by_key(|recorded| recorded.sequence);
         let of_id: HashMap<Uuid, &TakenPlace> = taken.iter().map(|place| (place.id, place)).collect();
         let of_place: HashMap<u64, Uuid> = taken
             .iter()
@@ -185,6 +233,7 @@ impl Incoming {
             exceptions.push(UsageException { payload, ..unread });
             false
         });
+        self.put_together();
     }
 }
 

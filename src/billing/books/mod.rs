@@ -1,14 +1,18 @@
 //! Usage records on their way into the books, each exactly once, and what someone decides about those that were in doubt.
 
+mod ahead;
 mod batch;
 mod calendar;
 mod distinct;
 mod environments;
 pub mod exceptions;
 mod incoming;
+mod memory;
+mod prices;
 mod recorded_call;
 pub mod recorder;
 mod repeats;
+mod standing;
 mod tiers;
 mod twins;
 mod waiting;

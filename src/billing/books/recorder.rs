@@ -1,39 +1,33 @@
 //! Takes usage records from a node's journal into the books: records, charges, postings and the journal's position in
-//! one transaction, so that each record is rated exactly once whatever crashes in between.
+//! one transaction, so that each record is rated exactly once whatever crashes in between. What can be done of a batch before the one
+//! before it is committed is done meanwhile ([`Ready`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::batch::{Books, Sums, Tariffs, tariffs};
-use super::calendar::BooksTime;
-use super::incoming::{Calls, Incoming};
+use super::ahead::{Ahead, Begun};
+use super::batch::{Books, Sums};
+use super::calendar::{BooksTime, Calendar};
+use super::incoming::{Doubts, Incoming};
+use super::memory::{Counted, Memory};
+use super::prices::{Tariffs, tariffs};
 use super::repeats::{self, Repeats};
+pub use super::standing::JournalOf;
+use super::standing::Standing;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::plans;
-use crate::billing::rating::Running;
-use crate::domain::id::{NodeId, SnapshotHash};
+use crate::domain::id::SnapshotHash;
 use crate::domain::time::{Clock, Timestamp};
 use crate::metering::drain::{Drained, SinkError, UsageSink};
 use crate::metering::tally::Tally;
 use crate::policy::journal_terms::{Clocks, RecordTimes};
 use crate::policy::live::Live;
 use crate::policy::snapshot::Snapshot;
-use crate::store::journal_position::JournalCounts;
-use crate::store::numbers::Numbers;
 use crate::store::transaction::Exclusive;
 use crate::store::usage_batch::Batch;
 use crate::store::{Store, StoreError, Transaction};
-
-/// A journal: the node that writes it, and its own identity, as two nodes may bear one name by mistake.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JournalOf {
-    /// The node.
-    pub node: NodeId,
-    /// The journal's identity.
-    pub journal: String,
-}
 
 /// Records and rates the usage of one node.
 pub struct Recorder {
@@ -44,26 +38,16 @@ pub struct Recorder {
     /// Where the books stand; `None` if they are to be asked.
     standing: Mutex<Option<Tally>>,
     tariffs: Tariffs,
-    /// Taken out for a batch, put back when it is committed.
-    memory: Mutex<Option<Memory>>,
+    memory: Memory,
     /// The snapshot whose plan versions in force are kept, and when its next comes into force.
     plans: Mutex<Option<(SnapshotHash, Option<Timestamp>)>>,
 }
 
-/// Where the books stand with a journal, and its latest call that they believe.
-#[derive(Debug, Clone, Copy)]
-struct Standing {
-    tally: Tally,
-    latest: Option<Timestamp>,
-}
-
-/// What is remembered from batch to batch. It is lost with a batch that is not committed, as that may have added to it.
-#[derive(Debug, Default)]
-struct Memory {
-    /// What the books' numbers mean.
-    numbers: Numbers,
-    /// What was counted.
-    running: Running,
+/// A batch that is ready to be recorded: sorted, and with calls rated ahead if it is known what was counted before them.
+pub struct Ready {
+    incoming: Incoming,
+    up_to: u64,
+    ahead: Option<Ahead>,
 }
 
 impl Recorder {
@@ -79,12 +63,12 @@ impl Recorder {
     ) -> Result<Self, BillingError> {
         let mut transaction = store.begin().await?;
         transaction.hold(Exclusive::Billing).await?;
-        let standing = standing(&mut transaction, &source).await?;
-        let tally = standing.tally;
-        keep_standing(&mut transaction, &source, &standing).await?;
+        let standing = Standing::of(&mut transaction, &source).await?;
+        standing.keep(&mut transaction, &source).await?;
         transaction.commit().await?;
-        let (standing, plans, memory) = (Mutex::new(Some(tally)), Mutex::new(None), Mutex::new(None));
-        Ok(Self { store, source, live, clock, standing, tariffs: tariffs(), memory, plans })
+        let (standing, plans) = (Mutex::new(Some(standing.tally)), Mutex::new(None));
+        let (tariffs, memory) = (tariffs(), Memory::default());
+        Ok(Self { store, source, live, clock, standing, tariffs, memory, plans })
     }
 
     /// Where the books stood when they were last heard of.
@@ -104,13 +88,14 @@ impl Recorder {
             return Ok(());
         }
         let changed = plans::keep_due(&self.store, snapshot, now).await.map_err(BillingError::from)?;
-        // The prices are the kept ones, but their places those of the files as they are now.
         for version in plans::in_force(snapshot, now) {
+            // Another node keeps it with other prices. Those hold; the calls of both are rated by them.
+            if changed.iter().any(|changed| changed.plan == version.reference) {
+                self.tariffs.invalidate(&version.reference);
+                continue;
+            }
+            // The prices are the kept ones, but their places those of the files as they are now.
             self.tariffs.insert(version.reference.clone(), Arc::new(version.tariff.clone()));
-        }
-        // Another node keeps it with other prices. Those hold; the calls of both are rated by them.
-        for changed in changed {
-            self.tariffs.invalidate(&changed.plan);
         }
         let done = Some((hash.clone(), plans::next_after(snapshot, now)));
         *self.plans.lock().unwrap_or_else(PoisonError::into_inner) = done;
@@ -124,7 +109,7 @@ impl Recorder {
     /// Forgets what was learnt of a store that may be another now, or have been put back.
     fn forget(&self) {
         self.remember(None);
-        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.memory.forget();
         *self.plans.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -135,9 +120,11 @@ impl Recorder {
 
 #[async_trait]
 impl UsageSink for Recorder {
+    type Ready = Ready;
+
     async fn standing(&self) -> Result<Tally, SinkError> {
         let mut transaction = self.store.begin_reading().await.map_err(BillingError::from)?;
-        let Standing { tally, .. } = standing(&mut transaction, &self.source).await?;
+        let Standing { tally, .. } = Standing::of(&mut transaction, &self.source).await?;
         transaction.roll_back().await.map_err(BillingError::from)?;
         if self.remembered() != Some(tally) {
             self.forget();
@@ -146,25 +133,41 @@ impl UsageSink for Recorder {
         Ok(tally)
     }
 
-    async fn record(&self, batch: Vec<Drained>, up_to: u64) -> Result<Tally, SinkError> {
+    fn make_ready(&self, batch: Vec<Drained>, up_to: u64) -> Ready {
+        let mut ready = Ready::sorted(batch, up_to);
+        let snapshot = self.live.load();
+        let time = BooksTime { zone: snapshot.platform.zone.clone(), now: self.clock.now() };
+        let Incoming { records, after, .. } = &ready.incoming;
+        let (at, known) = ((time, &snapshot.platform.record_times), (&self.tariffs, &self.memory));
+        ready.ahead = Ahead::rate(records, (*after, up_to), at, known);
+        ready
+    }
+
+    async fn take(&self, ready: Ready) -> Result<Tally, SinkError> {
+        let taken = self.take_ready(ready).await;
+        if taken.is_err() {
+            // It may have been committed, or the store replaced by another.
+            self.forget();
+        }
+        taken
+    }
+}
+
+impl Recorder {
+    async fn take_ready(&self, ready: Ready) -> Result<Tally, SinkError> {
         let (snapshot, now) = (self.live.load(), self.clock.now());
         self.keep_plans(&snapshot, now).await?;
         let time = BooksTime { zone: snapshot.platform.zone.clone(), now };
-        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let memory = (&self.tariffs, memory.unwrap_or_default());
-        let times = Some(&snapshot.platform.record_times);
-        match record(&self.store, &self.source, (batch, up_to), (time, times), memory).await {
-            Ok((memory, tally)) => {
-                *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(memory);
-                self.remember(Some(tally));
-                Ok(tally)
-            }
-            Err(error) => {
-                // It may have been committed, or the store replaced by another.
-                self.forget();
-                Err(error.into())
-            }
-        }
+        let (times, known) = (Some(&snapshot.platform.record_times), (&self.tariffs, &self.memory));
+        let tally = record(&self.store, &self.source, ready, (time, times), known).await?;
+        self.remember(Some(tally));
+        Ok(tally)
+    }
+}
+
+impl Ready {
+    fn sorted(batch: Vec<Drained>, up_to: u64) -> Self {
+        Self { incoming: Incoming::sort(batch), up_to, ahead: None }
     }
 }
 
@@ -179,7 +182,8 @@ pub async fn record_batch(
     (batch, up_to): (Vec<Drained>, u64),
     time: BooksTime,
 ) -> Result<(), BillingError> {
-    record(store, source, (batch, up_to), (time, None), (&tariffs(), Memory::default())).await.map(drop)
+    let known = (&tariffs(), &Memory::default());
+    record(store, source, Ready::sorted(batch, up_to), (time, None), known).await.map(drop)
 }
 
 /// Records a batch as if nothing of it was recorded before, as is nearly always so. The store says if an id is taken; then
@@ -187,32 +191,41 @@ pub async fn record_batch(
 async fn record(
     store: &Store,
     source: &JournalOf,
-    (batch, up_to): (Vec<Drained>, u64),
+    Ready { mut incoming, up_to, mut ahead }: Ready,
     (time, times): (BooksTime, Option<&RecordTimes>),
-    (tariffs, memory): (&Tariffs, Memory),
-) -> Result<(Memory, Tally), BillingError> {
+    (tariffs, memory): (&Tariffs, &Memory),
+) -> Result<Tally, BillingError> {
     let mut transaction = begin(store).await?;
-    let before = standing(&mut transaction, source).await?;
+    let before = Standing::of(&mut transaction, source).await?;
     let position = before.tally.position;
     if up_to <= position {
-        return Ok((memory, before.tally));
+        // What was rated of it ahead was counted once more.
+        memory.forget();
+        return Ok(before.tally);
     }
-    let span = (position.saturating_add(1), up_to);
-    let mut incoming = Incoming::sort(batch, &source.node, position, time.now)?;
-    incoming.set_aside(&source.node, &transaction.taken_places(&source.node, span).await?, time.now);
+    incoming.begin_behind(position, &source.node, time.now)?;
+    let taken = transaction.taken_places(&source.node, (position.saturating_add(1), up_to)).await?;
+    let has_known = incoming.has_twice || !taken.is_empty();
+    if has_known {
+        incoming.set_aside(&source.node, &taken, time.now);
+    }
+    if has_known || incoming.after != position {
+        // It was rated as if all of it was new.
+        memory.forget();
+        ahead = None;
+    }
     set_repeats_free(&mut transaction, &mut incoming).await?;
-    let at = (time.clone(), times);
-    incoming.put_together();
-    match take_in(transaction, (source, &before, up_to), &incoming, at, (tariffs, memory)).await {
+    let (at, known) = ((time.clone(), times), (tariffs, memory));
+    match take_in(transaction, (source, &before, up_to), (&incoming, ahead), at, known).await {
         Err(BillingError::Store(StoreError::Conflict { .. } | StoreError::Corrupt { .. })) => {
+            memory.forget();
             let mut transaction = begin(store).await?;
-            if standing(&mut transaction, source).await?.tally != before.tally {
-                return Err(BillingError::Gap { recorded: position, first: span.0 });
+            if Standing::of(&mut transaction, source).await?.tally != before.tally {
+                return Err(BillingError::Gap { recorded: position, first: position.saturating_add(1) });
             }
             incoming.set_aside(&source.node, &transaction.taken_ids(&incoming.records).await?, time.now);
             set_repeats_free(&mut transaction, &mut incoming).await?;
-            let memory = (tariffs, Memory::default());
-            take_in(transaction, (source, &before, up_to), &incoming, (time, times), memory).await
+            take_in(transaction, (source, &before, up_to), (&incoming, None), (time, times), known).await
         }
         taken => taken,
     }
@@ -255,94 +268,91 @@ async fn begin(store: &Store) -> Result<Transaction, BillingError> {
     Ok(transaction)
 }
 
-/// Rates and keeps what is new up to a place, after what the books had before. Gives where they stand then.
+/// Rates what is not rated yet, and keeps what is new up to a place, after what the books had before. Gives where they stand then.
 async fn take_in(
     mut transaction: Transaction,
     (source, before, up_to): (&JournalOf, &Standing, u64),
-    incoming: &Incoming,
+    (incoming, ahead): (&Incoming, Option<Ahead>),
     (time, times): (BooksTime, Option<&RecordTimes>),
-    (tariffs, memory): (&Tariffs, Memory),
-) -> Result<(Memory, Tally), BillingError> {
-    let near = times.map(|times| times.near(time.now));
-    let of_all = match near {
-        Some(near) => transaction.latest_call(near).await?,
-        None => None,
-    };
-    let clocks = Clocks { now: time.now, latest: of_all };
-    let Calls { believed: calls, doubted, exceptions, latest } = incoming.calls(times, clocks);
-    // Once a call is believed, one that was ahead of it is not any more.
-    let was_ahead = |at: &Timestamp| near.is_some_and(|(_, to)| *at > to);
-    let latest =
-        latest.map_or(before.latest, |latest| before.latest.filter(|at| !was_ahead(at)).max(Some(latest)));
-    if let Some(first) = doubted.first() {
-        tracing::error!(calls = doubted.len(), first = first.reason, "calls of such times become exceptions");
-    }
-    let first = before.tally.position.saturating_add(1);
+    (tariffs, memory): (&Tariffs, &Memory),
+) -> Result<Tally, BillingError> {
+    let (doubts, latest) = look_at_times(&mut transaction, before, incoming, (time.now, times)).await?;
+    let position = before.tally.position;
+    let first = position.saturating_add(1);
     let origin = Origin::Journal { node: source.node.clone(), first, last: up_to };
-    let Memory { mut numbers, mut running } = memory;
-    if !transaction.is_as_numbered(&numbers).await? {
-        running = Running::default();
-    }
-    let mut sums = Sums::Unread;
-    let running = loop {
-        let counted = (sums, std::mem::take(&mut running));
-        let mut books = Books::open(&mut transaction, time.clone(), tariffs.clone(), &calls, counted).await?;
-        books.note_all(exceptions.clone());
-        books.note_all(doubted.clone());
-        books.rate(&calls).await?;
-        if sums == Sums::Read || books.is_far_from_bounds().await? {
-            let batch = Batch { records: &incoming.records, head: incoming.head.as_ref() };
-            break books.write(&origin, batch, &mut numbers).await?;
-        }
-        sums = Sums::Read;
+    let closed = transaction.closed_periods().await?;
+    let numbers = memory.take_numbers();
+    // Whether nobody else has added to the books, and all was committed that was written last.
+    let is_alone = match &numbers {
+        Some(numbers) => transaction.is_as_numbered(numbers).await?,
+        None => false,
     };
+    let mut numbers = numbers.unwrap_or_default();
+    let holds = |ahead: &Ahead| {
+        is_alone && ahead.holds(memory, (&time, &closed), (incoming.records.as_slice(), &doubts))
+    };
+    let mut ahead = ahead.filter(holds);
+    let counted = if is_alone && ahead.is_none() { memory.take_counted(position) } else { None };
+    if ahead.is_none() && counted.is_none() {
+        // Whatever was counted is not what the books come to.
+        memory.forget();
+    }
+    let age = memory.age();
+    let mut running = counted.map(|(_, counted)| counted.running).unwrap_or_default();
+    let mut sums = Sums::Unread;
+    loop {
+        let is_all = ahead.as_ref().is_some_and(Ahead::is_all);
+        let rated = ahead.as_ref().map(Ahead::rated).unwrap_or_default();
+        let calls = incoming.calls(&doubts, time.now, rated);
+        if let Some(first) = calls.doubted.first().filter(|_| sums == Sums::Unread) {
+            let calls = calls.doubted.len();
+            tracing::error!(calls, first = first.reason, "calls of such times become exceptions");
+        }
+        let begun = ahead.take().map(Ahead::begun);
+        let begun = begun.unwrap_or_else(|| Begun::after(std::mem::take(&mut running)));
+        let calendar = Calendar::new(time.clone(), closed.clone());
+        let going_on = Books::go_on(&mut transaction, calendar, tariffs, &calls.believed, (sums, begun));
+        let mut books = going_on.await?;
+        books.note_all(calls.exceptions);
+        books.note_all(calls.doubted);
+        books.rate(&calls.believed).await?;
+        if is_all || sums == Sums::Read || books.is_far_from_bounds().await? {
+            // From here on the next batch is rated ahead; not if statements are so large that they are read each time.
+            if !is_all {
+                let running = books.totals.take_running();
+                memory.keep_counted(age, Counted { up_to, running, closed });
+            }
+            let batch = Batch { records: &incoming.records, head: incoming.head.as_ref() };
+            books.write(&origin, batch, &mut numbers).await?;
+            break;
+        }
+        memory.forget();
+        sums = Sums::Read;
+    }
     keep_repeats(&mut transaction, &incoming.repeats, time.now).await?;
-    let tally = after(&before.tally, &incoming.counts, up_to);
-    keep_standing(&mut transaction, source, &Standing { tally, latest }).await?;
+    let standing = before.after(&incoming.counts, up_to, latest);
+    standing.keep(&mut transaction, source).await?;
     transaction.commit().await?;
-    Ok((Memory { numbers, running }, tally))
+    memory.keep_numbers(numbers);
+    Ok(standing.tally)
 }
 
-/// Where the books stand once they have taken so many up to a place.
-fn after(before: &Tally, taken: &JournalCounts, up_to: u64) -> Tally {
-    Tally {
-        position: up_to,
-        recorded: before.recorded.saturating_add(taken.recorded),
-        excepted: before.excepted.saturating_add(taken.excepted),
-        omissions: before.omissions.saturating_add(taken.omissions),
-        omitted: before.omitted.saturating_add(taken.omitted),
-    }
-}
-
-/// How far a journal is recorded and what became of it, if it is the one that the books know by its node's name, or the first.
-async fn standing(transaction: &mut Transaction, source: &JournalOf) -> Result<Standing, BillingError> {
-    let node = source.node.as_str();
-    let place = transaction.journal_place(node).await?;
-    if let Some(known) = place.journal.filter(|known| *known != source.journal) {
-        let given = source.journal.clone();
-        return Err(BillingError::AnotherJournal { node: source.node.clone(), known, given });
-    }
-    let (position, JournalCounts { mut recorded, mut excepted, omissions, omitted }) =
-        (place.sequence, place.counts);
-    if place.is_uncounted {
-        // The journal has no gaps: what became nothing else was recorded.
-        let others = position.saturating_sub(omissions);
-        excepted = transaction.excepted_records(node).await?.min(others);
-        recorded = others.saturating_sub(excepted);
-    }
-    let tally = Tally { position, recorded, excepted, omissions, omitted };
-    Ok(Standing { tally, latest: place.latest })
-}
-
-async fn keep_standing(
+/// Why times of calls are not believed, and the journal's latest call that is.
+async fn look_at_times(
     transaction: &mut Transaction,
-    source: &JournalOf,
-    Standing { tally, latest }: &Standing,
-) -> Result<(), BillingError> {
-    let Tally { position, recorded, excepted, omissions, omitted } = *tally;
-    let counts = JournalCounts { recorded, excepted, omissions, omitted };
-    let known = (&counts, *latest);
-    Ok(transaction.keep_journal_place(source.node.as_str(), &source.journal, position, known).await?)
+    before: &Standing,
+    incoming: &Incoming,
+    (now, times): (Timestamp, Option<&RecordTimes>),
+) -> Result<(Doubts, Option<Timestamp>), BillingError> {
+    let Some(times) = times else { return Ok((Doubts::new(), before.latest)) };
+    let near = times.near(now);
+    let clocks = Clocks { now, latest: transaction.latest_call(near).await? };
+    let (doubts, latest) = incoming.doubts(times, clocks);
+    // Once a call is believed, one that was ahead of it is not any more.
+    let was_ahead = |at: &Timestamp| *at > near.1;
+    let before = before.latest;
+    let latest = latest.map_or(before, |latest| before.filter(|at| !was_ahead(at)).max(Some(latest)));
+    Ok((doubts, latest))
 }
 
 impl From<BillingError> for SinkError {

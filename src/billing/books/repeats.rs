@@ -98,15 +98,19 @@ impl Repeats {
         self.kept.clear();
         self.answered.clear();
         self.done_again.clear();
+        // In the order in which the journal has them, as they are recorded.
+        let mut records: Vec<&mut Recorded> =
+            records.iter_mut().filter(|recorded| recorded.usage.idempotency.is_some()).collect();
+        records.sort_unstable_by_key(|recorded| recorded.sequence);
         let mut calls: HashMap<Digest, Vec<RepeatableCall>> = HashMap::new();
         for call in known {
             calls.entry(call.digest).or_default().push(call);
         }
         // What was seen first: it says what became of the rest.
-        for Recorded { usage, .. } in records.iter_mut() {
+        for Recorded { usage, .. } in &mut records {
             self.look_at_seen(usage, &mut calls);
         }
-        for Recorded { usage, .. } in records.iter_mut() {
+        for Recorded { usage, .. } in &mut records {
             self.look_at_unseen(usage, &calls);
         }
     }

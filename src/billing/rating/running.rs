@@ -1,8 +1,8 @@
 //! Sums that are remembered from batch to batch, so that the store is not asked for them again: units of service periods, and
 //! what was added to statement lines.
 //!
-//! Nothing is here that the store has not. What a transaction has added to that was not committed is to be dropped, and so is
-//! all of it once anybody else has written to the books.
+//! Nothing is here that the store has not, or gets by a transaction that is on its way. All of it is to be dropped once one of those was
+//! not committed, or anybody else has written to the books.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use std::collections::{HashMap, HashSet};
@@ -115,7 +115,7 @@ impl Running {
         }
     }
 
-    /// What is remembered for the next batch, once this one is written.
+    /// What is remembered for the next batch, once this one is rated.
     pub(super) fn settled(self) -> Self {
         let apps = self.known.values().map(HashSet::len).fold(0, usize::saturating_add);
         if apps.max(self.families.len()).max(self.bounds.len()) > MAX_REMEMBERED {

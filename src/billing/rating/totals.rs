@@ -74,9 +74,9 @@ impl Totals {
         Self { running, ..Self::default() }
     }
 
-    /// What may be remembered of them once they are committed.
-    pub(in crate::billing) fn into_running(self) -> Running {
-        self.running.settled()
+    /// Takes out what may be remembered of them for the next batch, once all of this one is rated.
+    pub(in crate::billing) fn take_running(&mut self) -> Running {
+        std::mem::take(&mut self.running).settled()
     }
 
     /// Whether all is here that was counted of an app in a service period.

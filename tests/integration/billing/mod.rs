@@ -1,6 +1,7 @@
 //! From a call to the books.
 
 mod accounts;
+mod ahead;
 mod balance_caps;
 mod balance_changes;
 mod balance_leases;

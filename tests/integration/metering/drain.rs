@@ -49,11 +49,17 @@ impl Sink {
 
 #[async_trait]
 impl UsageSink for Sink {
+    type Ready = (Vec<Drained>, u64);
+
     async fn standing(&self) -> Result<Tally, SinkError> {
         Ok(self.taken.lock().unwrap().tally())
     }
 
-    async fn record(&self, batch: Vec<Drained>, up_to: u64) -> Result<Tally, SinkError> {
+    fn make_ready(&self, batch: Vec<Drained>, up_to: u64) -> Self::Ready {
+        (batch, up_to)
+    }
+
+    async fn take(&self, (batch, up_to): Self::Ready) -> Result<Tally, SinkError> {
         let mut taken = self.taken.lock().unwrap();
         taken.tries += 1;
         let mood = (self.mood)(taken.tries, &batch);
