@@ -72,6 +72,18 @@ const CHANGED: &[Tampering] = &[
     ),
     (
         "charge_terms",
+        "update charge_terms set rate = '9' where kind = 'revenue_share'",
+        "update charge_terms set rate = '2.5' where kind = 'revenue_share'",
+        "standard@1 share: shares stand at a rate of 9, and the price is 2.5",
+    ),
+    (
+        "charge_terms",
+        "update charge_terms set rate = '9' where kind = 'share_reversal'",
+        "update charge_terms set rate = '2.5' where kind = 'share_reversal'",
+        "standard@1 share: shares that went back stand at a rate of 9, and the price is 2.5",
+    ),
+    (
+        "charge_terms",
         "update charge_terms set currency = 'ZZZ' where kind = 'service_fee'",
         "update charge_terms set currency = 'CNY' where kind = 'service_fee'",
         "2026-11: what is kept of it cannot be read",
