@@ -129,13 +129,12 @@ impl Store {
         }
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers, and is this program's.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`], [`StoreError::NewerSchema`].
     pub async fn ping(&self) -> Result<(), StoreError> {
-        on!(self.reader(), db => sqlx::query("select 1").execute(db).await.map(|_| ()))?;
-        Ok(())
+        migrations::check(self).await
     }
 
     /// The same store, that records what it changes.
