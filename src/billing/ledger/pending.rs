@@ -115,7 +115,7 @@ pub async fn time_out(store: &Store, now: Timestamp, times: &RecordTimes) -> Res
     }
     let mut transaction = store.begin().await?;
     transaction.hold(Exclusive::Billing).await?;
-    let (mut timed_out, mut stuck, mut last) = (0_usize, Vec::new(), None);
+    let (mut timed_out, mut stuck, mut first, mut last) = (0_usize, 0_usize, None, None);
     // Behind as many as cannot time out, others may.
     while timed_out == 0 {
         let mut expired = transaction.expired_pending(now, last.as_ref(), AT_ONCE).await?;
@@ -126,7 +126,10 @@ pub async fn time_out(store: &Store, now: Timestamp, times: &RecordTimes) -> Res
                 Ok(Done::Before) => {}
                 Err(error @ WaitError::Store(_)) => return Err(error),
                 // Nothing was written of it.
-                Err(error) => stuck.push((waiting.clone(), error)),
+                Err(error) => {
+                    stuck = stuck.saturating_add(1);
+                    first.get_or_insert_with(|| (waiting.clone(), error));
+                }
             }
         }
         last = expired.pop();
@@ -134,9 +137,8 @@ pub async fn time_out(store: &Store, now: Timestamp, times: &RecordTimes) -> Res
             break;
         }
     }
-    if let Some((waiting, error)) = stuck.first() {
-        let amounts = stuck.len();
-        tracing::error!(amounts, first = waiting, %error, "what waits in the ledger cannot time out");
+    if let Some((first, error)) = first {
+        tracing::error!(amounts = stuck, first, %error, "what waits in the ledger cannot time out");
     }
     transaction.commit().await?;
     Ok(timed_out)
