@@ -14,9 +14,9 @@ use super::{payloads, read_all};
 
 /// The file of the second segment and those records that it has, first and last.
 fn second(folder: &Path) -> (PathBuf, u64, u64) {
-    let mut segments = segment::list(folder).unwrap();
+    let segments = segment::list(folder).unwrap();
     assert!(segments.len() >= 4, "{segments:?}");
-    (segments.swap_remove(1).path, segments[1].first, segment::list(folder).unwrap()[2].first - 1)
+    (segments[1].path.clone(), segments[1].first, segments[2].first - 1)
 }
 
 /// What is read until that fails, and how it does.
