@@ -251,7 +251,7 @@ impl From<StoreError> for Problem {
             }
             StoreError::NewerSchema { .. } => {
                 tracing::error!(%error, "an admin call failed: the store is a newer program's");
-                Self::Unavailable("The store of a newer program")
+                Self::Unavailable("The store, which a newer program keeps by now,")
             }
             StoreError::Damaged { .. } | StoreError::Corrupt { .. } | StoreError::Address { .. } => {
                 tracing::error!(%error, "an admin call failed");
