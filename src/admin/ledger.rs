@@ -143,7 +143,7 @@ pub(super) async fn history(
         let which = wanted.map(|currency| format!(" in {currency}")).unwrap_or_default();
         return Err(Problem::NoSuchName(format!("Nothing was posted to {account}{which}.")));
     };
-    let page = history_of(&state.store, (&account, currency), after, size).await?;
+    let page = history_of(&state.store, (&account, currency), after, size, &state.histories).await?;
     match wants_csv(&headers) {
         true => {
             let next = page.next.map(|next| next.to_string());

@@ -249,10 +249,11 @@ impl From<StoreError> for Problem {
                 tracing::error!(%error, "an admin call failed: the store is out of reach");
                 Self::Unavailable("The store")
             }
-            StoreError::Damaged { .. }
-            | StoreError::Corrupt { .. }
-            | StoreError::NewerSchema { .. }
-            | StoreError::Address { .. } => {
+            StoreError::NewerSchema { .. } => {
+                tracing::error!(%error, "an admin call failed: the store is a newer program's");
+                Self::Unavailable("The store, which a newer program keeps by now,")
+            }
+            StoreError::Damaged { .. } | StoreError::Corrupt { .. } | StoreError::Address { .. } => {
                 tracing::error!(%error, "an admin call failed");
                 Self::Internal
             }

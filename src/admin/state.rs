@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::token::AdminToken;
+use crate::billing::ledger::history::PageEnds;
 use crate::credential::directory::Directory;
 use crate::credential::hasher::Hasher;
 use crate::credential::sealing::SealingKey;
@@ -100,6 +101,8 @@ pub struct AdminState {
     /// How often it was told that so many percent of a balance are used, as counted for the last `/metrics`, by
     /// [`crate::billing::balance::alerts::PERCENTS`].
     pub balance_alerts: Arc<[AtomicU64; 2]>,
+    /// Where pages of accounts' histories ended.
+    pub histories: PageEnds,
     /// The text of `/metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Why the node should get no calls now, beside its store being out of reach; `Ok` if it should.

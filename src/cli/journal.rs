@@ -73,11 +73,11 @@ enum Action {
     Export(ExportArguments),
     /// Give up records that no file has any more
     ///
-    /// A store that was put back to an older copy may lack records whose segments are kept no longer. The node then waits at them, and
-    /// says so: their files may come back. Once this is said they become one exception, and the node goes on behind them. Nothing that is
-    /// there is given up.
+    /// A store that was put back to an older copy may lack records whose segments are kept no longer, or a segment may be missing between
+    /// others. The node then waits at them, and says so: their files may come back. Once this is said they become one exception, and the
+    /// node goes on behind them. Nothing that is there is given up.
     GiveUp {
-        /// The last of them, right before the journal's first record
+        /// The last of them, as the node says
         #[arg(long, value_name = "N")]
         until: u64,
     },

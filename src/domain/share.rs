@@ -12,6 +12,7 @@ use super::money::{Amount, Currency};
 use super::split::Split;
 use super::tiers::Tiers;
 
+mod percents;
 mod reached;
 
 /// The revenue share of a plan version: items, of which a sale has the first that is for it.
@@ -298,10 +299,16 @@ impl Share {
         Ok(None)
     }
 
+    /// The item of that name.
+    #[must_use]
+    pub fn item_named(&self, name: &ItemName) -> Option<&ShareItem> {
+        self.items.iter().find(|item| item.name == *name)
+    }
+
     /// The tiers of that item, if it has any.
     #[must_use]
     pub fn tiers_of(&self, item: &ItemName) -> Option<&Arc<Tiers>> {
-        self.items.iter().find(|one| one.name == *item).and_then(|item| item.rate.tiers())
+        self.item_named(item).and_then(|item| item.rate.tiers())
     }
 
     /// Whether two shares take the same of the same sales; where they stand does not matter.

@@ -62,12 +62,19 @@ pub enum JournalError {
     Gone {
         /// The first of them.
         first: Sequence,
-        /// The last of them, right before the oldest file.
+        /// The last of them, right before the file that goes on.
         last: Sequence,
     },
+    /// A segment that does not follow on the one before it.
+    #[error(
+        "{} does not begin with the seal that the segment before it ends with: it is of another journal, or one of the two was changed, as \
+         `tollgate journal verify` tells; put the right file in its place",
+        .0.display()
+    )]
+    OtherBefore(PathBuf),
     /// Records that were to be given up are there.
     #[error(
-        "records up to {last} cannot be given up: the journal in {} begins with record {first}",
+        "records up to {last} cannot be given up: a file of the journal in {} has the last of them, or none begins behind it",
         folder.display()
     )]
     StillThere {
@@ -75,8 +82,6 @@ pub enum JournalError {
         folder: PathBuf,
         /// The last record that was to be given up.
         last: Sequence,
-        /// The first one that is there; 0 if none is.
-        first: Sequence,
     },
     /// What is kept of records that were given up is no number.
     #[error(

@@ -3,12 +3,14 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
+use std::ops::Range;
 use std::path::Path;
 
 use super::archive;
 use super::error::JournalError;
 use super::frame::Sequence;
-use super::segment;
+use super::frames::{Found, Frames};
+use super::segment::{self, SegmentFile};
 
 const NAME: &str = "given-up";
 
@@ -33,9 +35,14 @@ pub fn give_up(folder: &Path, last: Sequence) -> Result<(), JournalError> {
     if !folder.is_dir() {
         return Err(JournalError::Missing(folder.to_owned()));
     }
-    let first = archive::all(folder)?.first().map_or(0, |oldest| oldest.first);
-    if last >= first {
-        return Err(JournalError::StillThere { folder: folder.to_owned(), last, first });
+    let still_there = || JournalError::StillThere { folder: folder.to_owned(), last };
+    let segments = archive::all(folder)?;
+    let behind = segments.partition_point(|segment| segment.first <= last);
+    let Some(next) = segments.get(behind) else { return Err(still_there()) };
+    let before = behind.checked_sub(1).and_then(|place| segments.get(place));
+    let is_held = before.map(|before| has_any(folder, before, last..next.first)).transpose()?;
+    if is_held == Some(true) {
+        return Err(still_there());
     }
     let path = folder.join(NAME);
     let draft = path.with_extension("draft");
@@ -44,4 +51,13 @@ pub fn give_up(folder: &Path, last: Sequence) -> Result<(), JournalError> {
         .and_then(|()| fs::rename(&draft, &path))
         .map_err(JournalError::io(&path))?;
     segment::sync_folder(folder)
+}
+
+/// Whether a segment tells of any of these records.
+fn has_any(folder: &Path, segment: &SegmentFile, records: Range<Sequence>) -> Result<bool, JournalError> {
+    let Some(contents) = archive::read(folder, segment)? else { return Ok(false) };
+    Ok(Frames::of(&contents.bytes, segment.first).any(|frame| match frame.found {
+        Found::Record(sequence, _) | Found::Seal(sequence, _) => records.contains(&sequence),
+        Found::Broken | Found::Rest => false,
+    }))
 }

@@ -24,6 +24,7 @@ pub mod recover;
 pub mod reservation;
 pub mod retention;
 pub mod segment;
+mod segment_reader;
 mod spare;
 pub mod state;
 pub mod verify;

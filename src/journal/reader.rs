@@ -1,20 +1,17 @@
 //! Reads committed records in order, across segments, while the committer appends; of what is archived, from the archives.
 
-use std::fs::File;
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::archive;
 use super::chain::Head;
 use super::error::JournalError;
-use super::frame::{
-    Decoded, MAX_FRAME, SEAL_FRAME, SEGMENT_HEADER, Sequence, decode, next_frame, resynchronise,
-};
+use super::frame::Sequence;
+use super::frames::{Found, Frames};
 use super::given_up;
 use super::quarantine;
 use super::segment::{self, SegmentFile};
+use super::segment_reader::{Next, SegmentReader};
 use super::state::State;
 
 /// What a reader found.
@@ -32,42 +29,11 @@ pub struct Reader {
     folder: PathBuf,
     state: Arc<State>,
     position: Sequence,
-    /// What the last seal on the way held.
-    head: Option<Head>,
-    open: Option<Open>,
+    /// The last seal on the way: behind which record, and what it held.
+    head: Option<(Sequence, Head)>,
+    open: Option<SegmentReader>,
 }
 
-#[derive(Debug)]
-struct Open {
-    source: Source,
-    path: PathBuf,
-    first: Sequence,
-    /// Where the next segment begins, if there was one when this was opened: what this one has from there on was
-    /// given up.
-    next: Option<Sequence>,
-    /// Where in the file the buffer begins.
-    begin: u64,
-    buffer: Vec<u8>,
-    offset: usize,
-}
-
-/// Where a segment's bytes come from.
-#[derive(Debug)]
-enum Source {
-    File(File),
-    /// Of an archive, all of them.
-    Unpacked(Vec<u8>),
-}
-
-/// A whole frame of a segment.
-enum Next {
-    Record(Sequence, Vec<u8>),
-    Seal(Sequence, Head),
-}
-
-const CHUNK: usize = 256 << 10;
-/// Bytes in which the next whole record is searched at once behind a broken one: it and the next fit, however long.
-const WINDOW: usize = 2 * MAX_FRAME;
 /// Bytes of payload after which a batch is long enough.
 const MAX_BATCH_BYTES: usize = 24 << 20;
 
@@ -85,7 +51,7 @@ impl Reader {
     /// The chain's head in the last seal at or before the position; `None` if none was passed yet.
     #[must_use]
     pub fn head(&self) -> Option<Head> {
-        self.head
+        self.head.map(|(_, head)| head)
     }
 
     /// Goes back to `position`, to read what follows again.
@@ -99,8 +65,8 @@ impl Reader {
     /// read.
     ///
     /// # Errors
-    /// [`JournalError::Gone`] if no file has the next record, and nobody has given it up; [`JournalError::Io`],
-    /// [`JournalError::GivenUp`].
+    /// [`JournalError::Gone`] if no file has the next record, and nobody has given it up; [`JournalError::OtherBefore`] if the file that
+    /// should have it is none of this journal's; [`JournalError::Io`], [`JournalError::GivenUp`].
     pub fn next_batch(&mut self, max: usize) -> Result<Vec<Entry>, JournalError> {
         let committed = self.state.committed();
         // What was read ahead of that last time may have been zeros in place of which there are records now.
@@ -130,10 +96,15 @@ impl Reader {
                 }
                 Some(Next::Seal(sequence, head)) => {
                     self.note_loss(sequence.saturating_add(1), &mut batch);
-                    self.head = Some(head);
+                    self.head = Some((sequence, head));
                 }
-                None if !self.go_on(committed, &mut batch)? => break,
-                None => {}
+                None => match self.go_on(committed, &mut batch) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    // What was read before that comes first.
+                    Err(_) if !batch.is_empty() => break,
+                    Err(error) => return Err(error),
+                },
             }
         }
         if !batch.is_empty() {
@@ -147,7 +118,7 @@ impl Reader {
         if let Some(open) = &mut self.open
             && let Some(head) = open.seal_behind(self.position)?
         {
-            self.head = Some(head);
+            self.head = Some((self.position, head));
         }
         Ok(())
     }
@@ -174,31 +145,30 @@ impl Reader {
         }
     }
 
-    /// Opens the segment that holds the next record. One before the oldest was removed, not broken: by somebody, or as it was in the
-    /// books and these were put back since.
+    /// Opens the segment that holds the next record.
     fn open_segment(&mut self, batch: &mut Vec<Entry>) -> Result<(), JournalError> {
         let segments = archive::all(&self.folder)?;
         let wanted = self.position + 1;
         let place = segments.iter().rposition(|segment| segment.first <= wanted);
         if let (None, Some(oldest)) = (place, segments.first()) {
-            let last = oldest.first - 1;
-            if given_up::read(&self.folder)? < last {
-                return Err(JournalError::Gone { first: wanted, last });
-            }
-            self.note_loss(oldest.first, batch);
+            self.pass_gap(oldest.first, batch)?;
         }
-        self.open = Open::of(&self.folder, &segments, place.unwrap_or(0))?;
-        Ok(())
+        self.enter(&segments, place.unwrap_or(0))
     }
 
-    /// At the end of a segment: goes to the next, if there is one. What the next begins after was lost.
+    /// At the end of a segment: goes to the next, if there is one. What is missing before it was lost where rot ends this one; else it was
+    /// in a file of its own.
     fn go_on(&mut self, committed: Sequence, batch: &mut Vec<Entry>) -> Result<bool, JournalError> {
         let current = self.open.as_ref().map_or(0, |open| open.first);
         let segments = archive::all(&self.folder)?;
         match segments.iter().position(|segment| segment.first > current) {
             Some(next) => {
-                self.note_loss(segments[next].first.min(committed + 1), batch);
-                self.open = Open::of(&self.folder, &segments, next)?;
+                let first = segments[next].first.min(committed + 1);
+                match self.open.as_ref().is_some_and(SegmentReader::ends_in_rot) {
+                    true => self.note_loss(first, batch),
+                    false => self.pass_gap(first, batch)?,
+                }
+                self.enter(&segments, next)?;
                 Ok(true)
             }
             None => {
@@ -208,139 +178,45 @@ impl Reader {
             }
         }
     }
-}
 
-impl Open {
-    /// Opens the segment of `folder` at `place`, if there is one.
-    fn of(folder: &Path, segments: &[SegmentFile], place: usize) -> Result<Option<Self>, JournalError> {
-        let Some(segment) = segments.get(place).cloned() else { return Ok(None) };
-        let Some(source) = Source::of(folder, &segment)? else { return Ok(None) };
-        let next = segments.get(place + 1).map(|segment| segment.first);
-        Ok(Some(Self {
-            source,
-            path: segment.path,
-            first: segment.first,
-            next,
-            begin: SEGMENT_HEADER as u64,
-            buffer: Vec::new(),
-            offset: 0,
-        }))
-    }
-
-    /// Forgets what was read of the file and not yet gone through: it is read again.
-    fn forget_ahead(&mut self) {
-        self.begin += self.offset as u64;
-        self.buffer.clear();
-        self.offset = 0;
-    }
-
-    /// What the seal holds that comes next, if one does and it is that behind record `position`. It is on disk if anything
-    /// behind the record is.
-    fn seal_behind(&mut self, position: Sequence) -> Result<Option<Head>, JournalError> {
-        if self.buffer.len() - self.offset < SEAL_FRAME {
-            self.fill()?;
+    /// Passes over the records before `next` that no file has, once they are given up. Their files were removed, not broken, by somebody, or
+    /// as they were in the books and these were put back since: until then they may come back.
+    fn pass_gap(&mut self, next: Sequence, batch: &mut Vec<Entry>) -> Result<(), JournalError> {
+        let (first, last) = (self.position + 1, next - 1);
+        if first <= last && given_up::read(&self.folder)? < last {
+            return Err(JournalError::Gone { first, last });
         }
-        match decode(&self.buffer[self.offset..]) {
-            Decoded::Seal { sequence, head } if sequence == position => {
-                self.offset += SEAL_FRAME;
-                Ok(Some(head))
-            }
-            Decoded::Seal { .. } | Decoded::Record { .. } | Decoded::End | Decoded::Broken => Ok(None),
-        }
+        self.open = None;
+        self.note_loss(next, batch);
+        Ok(())
     }
 
-    /// The next whole frame up to `committed`, after `position`; `None` at the segment's end.
-    fn next(&mut self, position: Sequence, committed: Sequence) -> Result<Option<Next>, JournalError> {
-        let mut is_frame_begin = true;
-        loop {
-            match decode(&self.buffer[self.offset..]) {
-                Decoded::Record { sequence, .. } | Decoded::Seal { sequence, .. }
-                    if sequence > committed || self.is_given_up(sequence) =>
-                {
-                    return Ok(None);
-                }
-                Decoded::Record { sequence, payload, length } => {
-                    let payload = payload.to_vec();
-                    self.offset += length;
-                    return Ok(Some(Next::Record(sequence, payload)));
-                }
-                Decoded::Seal { sequence, head } => {
-                    self.offset += SEAL_FRAME;
-                    return Ok(Some(Next::Seal(sequence, head)));
-                }
-                // Not whole: as much is read as makes any record whole. What is broken then is rot.
-                Decoded::End | Decoded::Broken => {
-                    if self.buffer.len() - self.offset < WINDOW && self.fill()? {
-                        continue;
-                    }
-                    if !self.skip_rot(position, is_frame_begin) {
-                        return Ok(None);
-                    }
-                    is_frame_begin = false;
-                }
-            }
+    /// Opens the segment at `place`, unless it begins with another head of the chain than there is before it.
+    fn enter(&mut self, segments: &[SegmentFile], place: usize) -> Result<(), JournalError> {
+        let mut open = SegmentReader::of(&self.folder, segments, place)?;
+        if let Some(open) = &mut open
+            && let Some(head) = open.opening()?
+            && self.head_before(segments, place).is_some_and(|before| before != head)
+        {
+            return Err(JournalError::OtherBefore(open.path.clone()));
         }
+        self.open = open;
+        Ok(())
     }
 
-    fn is_given_up(&self, sequence: Sequence) -> bool {
-        self.next.is_some_and(|next| sequence >= next)
-    }
-
-    /// Reads on; false at the end of the file.
-    fn fill(&mut self) -> Result<bool, JournalError> {
-        self.buffer.drain(..self.offset);
-        self.begin += self.offset as u64;
-        self.offset = 0;
-        let mut chunk = vec![0; CHUNK];
-        let at = self.begin + self.buffer.len() as u64;
-        let read = self.source.read_at(&mut chunk, at).map_err(JournalError::io(&self.path))?;
-        self.buffer.extend_from_slice(&chunk[..read]);
-        Ok(read > 0)
-    }
-
-    /// Steps over what is broken, to the next whole frame or as far as none begins; false at the end of the file.
-    fn skip_rot(&mut self, position: Sequence, is_frame_begin: bool) -> bool {
-        let rest = &self.buffer[self.offset..];
-        let found = match is_frame_begin {
-            true => resynchronise(rest, position),
-            false => next_frame(rest, position),
-        };
-        match found {
-            Some(skip) => self.offset += skip,
-            None if rest.len() < WINDOW => return false,
-            None => self.offset += rest.len() - MAX_FRAME,
+    /// The chain's head right before the segment at `place`, if that is known.
+    fn head_before(&self, segments: &[SegmentFile], place: usize) -> Option<Head> {
+        let last = segments.get(place)?.first.checked_sub(1)?;
+        if let Some((sequence, head)) = self.head {
+            return (sequence == last).then_some(head);
         }
-        true
-    }
-}
-
-impl Source {
-    /// That of a segment of `folder`, which may be packed meanwhile; `None` if it is gone.
-    fn of(folder: &Path, segment: &SegmentFile) -> Result<Option<Self>, JournalError> {
-        if !archive::is_one(segment) {
-            match File::open(&segment.path) {
-                Ok(file) => return Ok(Some(Self::File(file))),
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(source) => return Err(JournalError::Io { path: segment.path.clone(), source }),
-            }
-        }
-        let Some(contents) = archive::read(folder, segment)? else { return Ok(None) };
-        if let Some(damage) = contents.damage {
-            let file = segment.path.display();
-            tracing::error!(%file, damage, "an archived segment of the journal is damaged; what is whole of it is read");
-        }
-        Ok(Some(Self::Unpacked(contents.bytes)))
-    }
-
-    fn read_at(&self, chunk: &mut [u8], at: u64) -> io::Result<usize> {
-        match self {
-            Self::File(file) => file.read_at(chunk, at),
-            Self::Unpacked(bytes) => {
-                let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
-                let length = rest.len().min(chunk.len());
-                chunk[..length].copy_from_slice(&rest[..length]);
-                Ok(length)
-            }
-        }
+        let before = segments.get(place.checked_sub(1)?)?;
+        // Whoever wants its records is told if it cannot be read.
+        let contents = archive::read(&self.folder, before).ok()??;
+        let seals = Frames::of(&contents.bytes, before.first).filter_map(|frame| match frame.found {
+            Found::Seal(sequence, head) => (sequence == last).then_some(head),
+            Found::Record(..) | Found::Broken | Found::Rest => None,
+        });
+        seals.last()
     }
 }

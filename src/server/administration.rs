@@ -11,6 +11,7 @@ use super::node::Node;
 use super::tls::certificates::Certificates;
 use super::tls::client_certificates::ClientAuthorities;
 use crate::admin::{self, AdminState, AdminToken};
+use crate::billing::ledger::history::PageEnds;
 use crate::credential::foreign_issuers as issuers;
 use crate::domain::kill_switch::KillSwitch;
 use crate::domain::time::Timestamp;
@@ -46,6 +47,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
         open_exceptions,
         unsettled_sales,
         balance_alerts,
+        histories: PageEnds::default(),
         metrics: Arc::new(move || metrics.render()),
         readiness: Arc::new(move || {
             let why = [

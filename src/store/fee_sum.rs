@@ -3,9 +3,8 @@
 use super::error::StoreError;
 use super::ledger::whole;
 use super::row::{all, parse};
-use super::running_total::item;
+use super::running_total::{FamilyColumns, family};
 use super::transaction::Transaction;
-use super::usage::plan_ref;
 use crate::domain::money::Currency;
 use crate::domain::running_total::FeeFamily;
 
@@ -43,16 +42,15 @@ impl TryFrom<SumRow> for FeeSum {
     type Error = StoreError;
 
     fn try_from(row: SumRow) -> Result<Self, StoreError> {
-        let plan = plan_ref("charge_terms.plan", &row.plan, row.plan_version)?;
-        let family = FeeFamily {
-            app: parse("charge_terms.app", &row.app)?,
-            product: parse("charge_terms.product", &row.product)?,
-            plan: plan.name,
-            service_period: parse("charge_terms.service_period", &row.service_period)?,
-            item: item("charge_terms.item", &row.item)?,
-        };
+        let (family, version) = family(FamilyColumns {
+            app: &row.app,
+            product: &row.product,
+            plan: (&row.plan, row.plan_version),
+            service_period: &row.service_period,
+            item: &row.item,
+        })?;
         let (currency, minor) = (parse("charge_terms.currency", &row.currency)?, whole(row.high, row.low));
-        Ok(Self { family, version: plan.version, currency, minor })
+        Ok(Self { family, version, currency, minor })
     }
 }
 

@@ -93,10 +93,19 @@ pub(super) async fn run(store: &Store) -> Result<(), StoreError> {
     outcome
 }
 
+const NEWEST: &str = "select max(version) from _sqlx_migrations";
+
 /// Whether the store's schema is this program's; nothing is changed.
 pub(super) async fn check(store: &Store) -> Result<(), StoreError> {
-    let text = "select max(version) from _sqlx_migrations";
-    let found: Option<i64> = on!(store.reader(), db => sqlx::query_scalar(text).fetch_one(db).await)?;
+    is_known(on!(store.reader(), db => sqlx::query_scalar(NEWEST).fetch_one(db).await)?)
+}
+
+/// The same, as a transaction sees it.
+pub(super) async fn check_within(transaction: &mut Transaction) -> Result<(), StoreError> {
+    is_known(on!(transaction.connection(), db => sqlx::query_scalar(NEWEST).fetch_one(db).await)?)
+}
+
+fn is_known(found: Option<i64>) -> Result<(), StoreError> {
     let (found, known) = (found.unwrap_or(0), STEPS.last().map_or(0, |step| step.number));
     match found.cmp(&known) {
         Ordering::Equal => Ok(()),
@@ -128,9 +137,9 @@ async fn apply(transaction: &mut Transaction) -> Result<(), StoreError> {
             .execute(connection)
             .await?;
     }
-    transaction.hold(Exclusive::Migration).await?;
-    // A node of an older program goes on until it is replaced; it keeps no books while their tables change.
-    transaction.hold(Exclusive::Billing).await?;
+    transaction.lock(Exclusive::Migration).await?;
+    // A node of an older program goes on until it is replaced; it keeps no books from then on.
+    transaction.lock(Exclusive::Billing).await?;
     let applied = match transaction.connection() {
         Arm::Sqlite(connection) => {
             migrator(STEPS, |step| step.sqlite).run_direct(None, connection, false).await

@@ -213,20 +213,48 @@ impl Transaction {
     }
 }
 
-/// Of what waits although its time ran out by $1, the first to run out first.
-const EXPIRED: &str = "select t.cause from ledger_waiting w join ledger_transaction t on t.number = w.pending \
-                       where w.expires_at <= $1 order by w.expires_at, w.pending limit $2";
+/// What waits although its time ran out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expired {
+    /// The cause that had it wait.
+    pub cause: String,
+    expires_at: i64,
+    number: i64,
+}
+
+row! {
+    ExpiredRow { cause: String, expires_at: i64, number: i64 }
+}
+
+/// Of what waits although its time ran out by $1, the first to run out first, behind number $3, which ran out at $2.
+const EXPIRED: &str = "select t.cause, w.expires_at, w.pending as number from ledger_waiting w \
+                       join ledger_transaction t on t.number = w.pending \
+                       where w.expires_at <= $1 and w.expires_at >= $2 and (w.expires_at > $2 or w.pending > $3) \
+                       order by w.expires_at, w.pending limit $4";
 
 impl Transaction {
-    /// The causes of what waits although its time ran out by `now`, the first to run out first, `limit` of them at most.
+    /// What waits although its time ran out by `now`, the first to run out first, `limit` of them at most, behind `after`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn expired_pending(&mut self, now: Timestamp, limit: i64) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<(String,)> = on!(self.connection(), db => {
-            sqlx::query_as(EXPIRED).bind(now.as_micros()).bind(limit).fetch_all(db).await
+    pub async fn expired_pending(
+        &mut self,
+        now: Timestamp,
+        after: Option<&Expired>,
+        limit: i64,
+    ) -> Result<Vec<Expired>, StoreError> {
+        let (expires_at, number) = after.map_or((i64::MIN, 0), |after| (after.expires_at, after.number));
+        let rows: Vec<ExpiredRow> = on!(self.connection(), db => {
+            sqlx::query_as(EXPIRED)
+                .bind(now.as_micros())
+                .bind(expires_at)
+                .bind(number)
+                .bind(limit)
+                .fetch_all(db)
+                .await
         })?;
-        Ok(rows.into_iter().map(|(cause,)| cause).collect())
+        let expired = |ExpiredRow { cause, expires_at, number }| Expired { cause, expires_at, number };
+        Ok(rows.into_iter().map(expired).collect())
     }
 }
 
@@ -236,9 +264,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn has_expired_pending(&self, now: Timestamp) -> Result<bool, StoreError> {
-        let rows: Vec<(String,)> = on!(self.reader(), db => {
-            sqlx::query_as(EXPIRED).bind(now.as_micros()).bind(1_i64).fetch_all(db).await
+        let row: Option<(i64,)> = on!(self.reader(), db => {
+            sqlx::query_as("select pending from ledger_waiting where expires_at <= $1 limit 1")
+                .bind(now.as_micros())
+                .fetch_optional(db)
+                .await
         })?;
-        Ok(!rows.is_empty())
+        Ok(row.is_some())
     }
 }

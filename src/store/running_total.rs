@@ -28,15 +28,13 @@ const MAX_PROMOTIONS: usize = 10_000;
 impl UnitRow {
     /// Adds the row to those before it, which stand by family, version and promotion.
     fn add_to(self, counted: &mut Vec<Counted>) -> Result<(), StoreError> {
-        let plan = plan_ref("fee_total.plan", &self.plan, self.plan_version)?;
-        let family = FeeFamily {
-            app: parse("fee_total.app", &self.app)?,
-            product: parse("fee_total.product", &self.product)?,
-            plan: plan.name,
-            service_period: parse("fee_total.service_period", &self.service_period)?,
-            item: item("fee_total.item", &self.item)?,
-        };
-        let of = (family, plan.version);
+        let of = family(FamilyColumns {
+            app: &self.app,
+            product: &self.product,
+            plan: (&self.plan, self.plan_version),
+            service_period: &self.service_period,
+            item: &self.item,
+        })?;
         let is_new = counted.last().is_none_or(|last| (&last.family, last.version) != (&of.0, of.1));
         if is_new {
             counted.push(Counted { family: of.0, version: of.1, units: Units::default() });
@@ -53,6 +51,28 @@ impl UnitRow {
         }
         Ok(())
     }
+}
+
+/// A family, and a version of its plan, as columns.
+pub(super) struct FamilyColumns<'c> {
+    pub(super) app: &'c str,
+    pub(super) product: &'c str,
+    pub(super) plan: (&'c str, i64),
+    pub(super) service_period: &'c str,
+    pub(super) item: &'c str,
+}
+
+/// A family, and a version of its plan, from their columns.
+pub(super) fn family(columns: FamilyColumns<'_>) -> Result<(FeeFamily, u32), StoreError> {
+    let plan = plan_ref("charge_terms.plan", columns.plan.0, columns.plan.1)?;
+    let family = FeeFamily {
+        app: parse("charge_terms.app", columns.app)?,
+        product: parse("charge_terms.product", columns.product)?,
+        plan: plan.name,
+        service_period: parse("charge_terms.service_period", columns.service_period)?,
+        item: item("charge_terms.item", columns.item)?,
+    };
+    Ok((family, plan.version))
 }
 
 /// An item's name from its column: none where it is empty.

@@ -8,6 +8,9 @@ use super::transaction::Transaction;
 use crate::domain::id::AppId;
 use crate::domain::time::{Period, Timestamp};
 
+/// Most statements that are told at once: each may have very many lines.
+const STATEMENTS: i64 = 100;
+
 /// A final statement as kept: its content is the bytes that its hash is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptStatement {
@@ -82,6 +85,34 @@ impl Transaction {
             )
             .bind(period.to_string())
             .bind(app.map_or("", AppId::as_str))
+            .fetch_all(db)
+            .await
+        })?;
+        Ok(rows.into_iter().map(KeptStatement::from).collect())
+    }
+
+    /// Some of the final statements of a period, in the same order, behind the one that is given; none if there are no more.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn some_statements(
+        &mut self,
+        period: Period,
+        after: Option<&KeptStatement>,
+    ) -> Result<Vec<KeptStatement>, StoreError> {
+        let (app, partner, currency) = after.map_or(("", "", ""), |after| {
+            (after.app.as_str(), after.partner.as_str(), after.currency.as_str())
+        });
+        let rows: Vec<StatementRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select * from statement where period = $1 and (app, partner, currency) > ($2, $3, $4) \
+                 order by app, partner, currency limit $5",
+            )
+            .bind(period.to_string())
+            .bind(app)
+            .bind(partner)
+            .bind(currency)
+            .bind(STATEMENTS)
             .fetch_all(db)
             .await
         })?;

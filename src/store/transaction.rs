@@ -13,6 +13,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection};
 use super::arm::{ANSWER_TIME, Arm, in_time};
 use super::audit::Recording;
 use super::error::StoreError;
+use super::migrations;
 use super::open::Store;
 
 /// How long each statement of a check of all the books may take; those of large books take minutes. PostgreSQL's own bound,
@@ -144,11 +145,25 @@ impl Transaction {
         Ok(())
     }
 
-    /// Waits until no other transaction holds `what`, and holds it to the end of this one.
+    /// Waits until no other transaction holds `what`, and holds it to the end of this one. Books are kept by programs of their schema
+    /// alone: an older one, which goes on beside those until it is replaced, does not know all that is counted by now.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], also when the wait takes too long.
+    /// [`StoreError::NewerSchema`]; [`StoreError::Unavailable`], also when the wait takes too long.
     pub async fn hold(&mut self, what: Exclusive) -> Result<(), StoreError> {
+        self.lock(what).await?;
+        match what {
+            // Only now is it seen what was done under the lock.
+            Exclusive::Billing => migrations::check_within(self).await,
+            Exclusive::Migration
+            | Exclusive::SigningKeys
+            | Exclusive::AdminTokens
+            | Exclusive::KillSwitches => Ok(()),
+        }
+    }
+
+    /// Holds `what`, whatever the schema is.
+    pub(super) async fn lock(&mut self, what: Exclusive) -> Result<(), StoreError> {
         match self.connection() {
             // It is the only writer already.
             Arm::Sqlite(_) => Ok(()),

@@ -68,7 +68,6 @@ impl Calendar {
     }
 
     fn booking_of(&self, service_period: Period) -> Booking {
-        let current = Period::of(self.time.now, &self.time.zone);
-        Booking { period: first_open(&self.closed, service_period, current), service_period }
+        Booking { period: first_open(&self.closed, service_period), service_period }
     }
 }

@@ -109,7 +109,7 @@ pub struct Resolved {
     pub changes_share: Option<bool>,
 }
 
-/// Resolves an exception by its id. What is charged goes to the call's own period, or to the current one if that is
+/// Resolves an exception by its id. What is charged goes to the call's own period, or to the first open one if that is
 /// closed. No call is rated at its time that is further ahead of now than the `times` let any be: it would have all others doubted.
 ///
 /// # Errors

@@ -8,13 +8,13 @@ use super::check_journals::check_journals;
 use super::check_rates::check_rates;
 use super::check_sales::{check_pending, check_tiers};
 use super::kept_tariffs::KeptTariffs;
-use crate::billing::statement::{StatementError, arrange, check_paid, content, hash};
+use crate::billing::statement::{Payer, StatementError, arrange, check_paid, content, hash, payer_of};
 use crate::domain::account::Account;
 use crate::domain::money::Amount;
 use crate::domain::period_charge::PeriodCharge;
 use crate::domain::statement::{Paid, Statement, StatementLine, StatementStanding};
 use crate::domain::tariff::Tariff;
-use crate::domain::time::Period;
+use crate::domain::time::{Period, Timestamp};
 use crate::store::page::MAX_PAGE_SIZE;
 use crate::store::statement::KeptStatement;
 use crate::store::{Page, Store, StoreError, Transaction};
@@ -114,6 +114,26 @@ async fn compare_period(
     period: Period,
     findings: &mut Vec<String>,
 ) -> Result<(), StatementError> {
+    let lines = compare_lines(transaction, period, findings).await?;
+    check_recurring(transaction, period, findings).await?;
+    let Some(closed_at) = transaction.closed_at(period).await? else {
+        let kept = transaction.statements(period, None).await?;
+        let numbers = kept.iter().map(|kept| kept.number);
+        findings.extend(numbers.map(|number| format!("{period} is open, and statement {number} is of it")));
+        return Ok(());
+    };
+    let made = arrange(lines, period)?;
+    let told = check_statements(transaction, (period, closed_at), &made, findings).await?;
+    findings.extend(check_paid(transaction, period, &told).await?);
+    Ok(())
+}
+
+/// Whether a period's lines are what its charges come to. Gives what these do.
+async fn compare_lines(
+    transaction: &mut Transaction,
+    period: Period,
+    findings: &mut Vec<String>,
+) -> Result<Vec<StatementLine>, StatementError> {
     let lines = sorted(transaction.line_totals(period, None).await?);
     let rebuilt = sorted(transaction.rebuilt_lines(period).await?);
     if lines != rebuilt {
@@ -123,20 +143,7 @@ async fn compare_period(
             names.into_iter().collect::<Vec<_>>().join(", ")
         ));
     }
-    check_recurring(transaction, period, findings).await?;
-    let kept = transaction.statements(period, None).await?;
-    let Some(closed_at) = transaction.closed_at(period).await? else {
-        let numbers = kept.iter().map(|kept| kept.number);
-        findings.extend(numbers.map(|number| format!("{period} is open, and statement {number} is of it")));
-        return Ok(());
-    };
-    let others = kept.iter().filter(|kept| kept.closed_at != closed_at);
-    findings.extend(
-        others.map(|kept| format!("statement {} was closed at another time than {period}", kept.number)),
-    );
-    let statements = check_statements(&kept, &arrange(rebuilt, period)?, period, findings);
-    findings.extend(check_paid(transaction, period, &statements).await?);
-    Ok(())
+    Ok(rebuilt)
 }
 
 /// Whether what was charged by the month is what the plan versions say, as they were in force.
@@ -168,35 +175,49 @@ fn comes_to(tariff: &Tariff, charge: &PeriodCharge) -> bool {
     })
 }
 
-/// Whether each kept statement is what its charges come to, and each that they come to is kept. Gives those that are as they were kept.
-fn check_statements(
-    kept: &[KeptStatement],
+/// Whether each kept statement is what its charges come to, and each that they come to is kept, a few at a time. Gives what those tell of
+/// balances that are as they were kept.
+async fn check_statements(
+    transaction: &mut Transaction,
+    (period, closed_at): (Period, Timestamp),
     made: &[Statement],
-    period: Period,
     findings: &mut Vec<String>,
-) -> Vec<Statement> {
-    let mut intact = Vec::with_capacity(kept.len());
-    let key = |statement: &Statement| (statement.app.clone(), statement.partner.clone(), statement.currency);
-    let mut missing: BTreeMap<_, _> = made.iter().map(|made| (key(made), made)).collect();
-    for kept in kept {
-        match read_intact(kept) {
-            Ok(statement) => {
-                let is_same = missing
-                    .remove(&key(&statement))
-                    .is_some_and(|made| made.totals == statement.totals && made.lines == statement.lines)
-                    && statement.paid.is_none_or(|paid| adds_up(paid, statement.totals.total));
-                if !is_same {
-                    findings.push(format!("statement {} is not what its charges come to", kept.number));
-                }
-                intact.push(statement);
+) -> Result<Vec<(Payer, Option<Paid>)>, StatementError> {
+    let mut missing: BTreeMap<Payer, &Statement> = made.iter().map(|made| (payer_of(made), made)).collect();
+    let (mut told, mut last) = (Vec::with_capacity(made.len()), None);
+    loop {
+        let mut kept = transaction.some_statements(period, last.as_ref()).await?;
+        for kept in &kept {
+            if kept.closed_at != closed_at {
+                findings.push(format!("statement {} was closed at another time than {period}", kept.number));
             }
-            Err(finding) => findings.push(finding),
+            match read_intact(kept) {
+                Ok(statement) => {
+                    let payer = payer_of(&statement);
+                    if !missing.remove(&payer).is_some_and(|made| comes_to_same(&statement, made)) {
+                        findings.push(format!("statement {} is not what its charges come to", kept.number));
+                    }
+                    told.push((payer, statement.paid));
+                }
+                Err(finding) => findings.push(finding),
+            }
+        }
+        last = kept.pop();
+        if last.is_none() {
+            break;
         }
     }
     findings.extend(missing.keys().map(|(app, partner, currency)| {
         format!("{period}: there is no right statement of {app} of {partner} in {currency}")
     }));
-    intact
+    Ok(told)
+}
+
+/// Whether a kept statement is the one that charges come to.
+fn comes_to_same(kept: &Statement, made: &Statement) -> bool {
+    made.totals == kept.totals
+        && made.lines == kept.lines
+        && kept.paid.is_none_or(|paid| adds_up(paid, kept.totals.total))
 }
 
 /// Whether what was paid and what is left are the whole.

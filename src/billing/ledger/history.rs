@@ -1,4 +1,5 @@
-//! One account's history: what it came to before, each posting since, and what it came to then.
+//! One account's history: what it came to before, each posting since, and what it came to then. What it came to where a page ended is
+//! remembered, as the next page begins with it, and the sum of all before it is read only where it is not: postings never change.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use std::fmt;
@@ -40,6 +41,32 @@ impl FromStr for HistoryCursor {
     }
 }
 
+/// Ends of pages that are remembered.
+const REMEMBERED_ENDS: u64 = 1_000;
+
+/// What accounts came to where pages of their histories ended.
+#[derive(Debug, Clone)]
+pub struct PageEnds(moka::sync::Cache<(Account, Currency, i64), (HistoryEntry, i128)>);
+
+impl Default for PageEnds {
+    fn default() -> Self {
+        Self(moka::sync::Cache::new(REMEMBERED_ENDS))
+    }
+}
+
+impl PageEnds {
+    /// What the account came to with its posting `last`, if a page ended with that very one: of a store that was put back, its number may
+    /// be another's.
+    fn balance(&self, (account, currency): (&Account, Currency), last: &HistoryEntry) -> Option<i128> {
+        let (known, balance) = self.0.get(&(account.clone(), currency, last.number))?;
+        (known == *last).then_some(balance)
+    }
+
+    fn remember(&self, (account, currency): (&Account, Currency), (last, balance): &(HistoryEntry, i128)) {
+        self.0.insert((account.clone(), currency, last.number), (last.clone(), *balance));
+    }
+}
+
 /// A page of an account's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
@@ -59,18 +86,29 @@ pub struct History {
 /// [`StoreError::Unavailable`].
 pub async fn history(
     store: &Store,
-    (account, currency): (&Account, Currency),
+    of: (&Account, Currency),
     HistoryCursor(after): HistoryCursor,
     size: usize,
+    ends: &PageEnds,
 ) -> Result<History, StoreError> {
     let mut transaction = store.begin_reading().await?;
-    let opening = transaction.balance_up_to((account, currency), after).await?;
-    let limit = i64::try_from(size).unwrap_or(i64::MAX);
-    let entries = transaction.account_history((account, currency), after, limit).await?;
+    // With the one that the page goes on behind, if there is one of that number.
+    let limit = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1);
+    let mut entries = transaction.account_history(of, after.saturating_sub(1), limit).await?;
+    let is_behind = entries.first().is_some_and(|first| first.number <= after);
+    let last = is_behind.then(|| entries.remove(0));
+    entries.truncate(size);
+    let opening = match last.and_then(|last| ends.balance(of, &last)) {
+        Some(balance) => balance,
+        None => transaction.balance_up_to(of, after).await?,
+    };
     transaction.roll_back().await?;
-    let last = entries.last().filter(|_| entries.len() >= size);
-    let next = last.map(|last| HistoryCursor(last.number));
     let (entries, closing) = running(opening, entries);
+    let last = entries.last().filter(|_| entries.len() >= size);
+    let next = last.map(|(last, _)| HistoryCursor(last.number));
+    if let Some(last) = last {
+        ends.remember(of, last);
+    }
     Ok(History { opening, entries, closing, next })
 }
 

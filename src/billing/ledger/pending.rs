@@ -7,6 +7,7 @@ use crate::domain::ledger::{LedgerTransaction, Unbalanced};
 use crate::domain::pending::{Pending, PendingError, Resolution};
 use crate::domain::time::Timestamp;
 use crate::policy::journal_terms::RecordTimes;
+use crate::store::pending::Expired;
 use crate::store::transaction::Exclusive;
 use crate::store::{Store, StoreError, Transaction};
 
@@ -97,8 +98,8 @@ pub async fn resolve(
 }
 
 /// Gives back what waits although its time ran out by `now`, some of it at a time: how many amounts that were. Call again until
-/// there are none. A clock that jumps ahead gives nothing back: by the calls that the books believe it is no later than these, and what
-/// the `times` let one be ahead.
+/// there are none. What cannot time out waits on, and holds up none of the others. A clock that jumps ahead gives nothing back: by the
+/// calls that the books believe it is no later than these, and what the `times` let one be ahead.
 ///
 /// # Errors
 /// [`WaitError`].
@@ -114,15 +115,30 @@ pub async fn time_out(store: &Store, now: Timestamp, times: &RecordTimes) -> Res
     }
     let mut transaction = store.begin().await?;
     transaction.hold(Exclusive::Billing).await?;
-    let mut timed_out = 0_usize;
-    for waiting in transaction.expired_pending(now, AT_ONCE).await? {
-        let cause = format!("{waiting} timed out");
-        match resolve(&mut transaction, (&waiting, &cause), &Resolution::TimedOut, now).await {
-            Ok(Done::Now | Done::Before) => timed_out = timed_out.saturating_add(1),
-            Err(error @ WaitError::Store(_)) => return Err(error),
-            // Nothing was written of it: it holds up none of the others.
-            Err(error) => tracing::error!(%error, waiting, "what waits in the ledger cannot time out"),
+    let (mut timed_out, mut stuck, mut first, mut last) = (0_usize, 0_usize, None, None);
+    // Behind as many as cannot time out, others may.
+    while timed_out == 0 {
+        let mut expired = transaction.expired_pending(now, last.as_ref(), AT_ONCE).await?;
+        for Expired { cause: waiting, .. } in &expired {
+            let cause = format!("{waiting} timed out");
+            match resolve(&mut transaction, (waiting, &cause), &Resolution::TimedOut, now).await {
+                Ok(Done::Now) => timed_out = timed_out.saturating_add(1),
+                Ok(Done::Before) => {}
+                Err(error @ WaitError::Store(_)) => return Err(error),
+                // Nothing was written of it.
+                Err(error) => {
+                    stuck = stuck.saturating_add(1);
+                    first.get_or_insert_with(|| (waiting.clone(), error));
+                }
+            }
         }
+        last = expired.pop();
+        if last.is_none() {
+            break;
+        }
+    }
+    if let Some((first, error)) = first {
+        tracing::error!(amounts = stuck, first, %error, "what waits in the ledger cannot time out");
     }
     transaction.commit().await?;
     Ok(timed_out)

@@ -215,22 +215,17 @@ pub async fn running(
     (zone, now): (&Zone, Timestamp),
 ) -> Result<(Period, Vec<Statement>), StatementError> {
     let mut transaction = store.begin_reading().await?;
-    let current = Period::of(now, zone);
-    let period = first_open(&transaction.closed_periods().await?, current, current);
+    let period = first_open(&transaction.closed_periods().await?, Period::of(now, zone));
     let statements = read(&mut transaction, (period, Some(zone)), Some(app)).await?;
     transaction.roll_back().await?;
     Ok((period, statements))
 }
 
-/// The period that takes what is charged for `service_period`, in the `current` one: itself, unless it or a later one is closed; then the
-/// current one, or the one behind those closed. What was told of a period, as of what balances paid, is told of all before it.
-pub(in crate::billing) fn first_open(
-    closed: &BTreeSet<Period>,
-    service_period: Period,
-    current: Period,
-) -> Period {
+/// The period that takes what is charged for `service_period`: itself, unless it or a later one is closed; then the one behind those closed,
+/// whatever any clock says. What was told of a period, as of what balances paid, is told of all before it.
+pub(in crate::billing) fn first_open(closed: &BTreeSet<Period>, service_period: Period) -> Period {
     match closed.last() {
-        Some(last) if service_period <= *last => last.next().max(current),
+        Some(last) if service_period <= *last => last.next(),
         Some(_) | None => service_period,
     }
 }

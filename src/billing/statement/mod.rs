@@ -9,4 +9,4 @@ pub mod running_charges;
 
 pub use self::close::{CloseEarly, Closed, StatementError, charges_of, close, foresee, kept, running, show};
 pub(super) use self::close::{arrange, first_open, hash};
-pub(super) use self::paid::check_paid;
+pub(super) use self::paid::{Payer, check_paid, payer_of};

@@ -14,6 +14,14 @@ use crate::domain::time::Period;
 use crate::store::Transaction;
 use crate::store::balance_spent::Billed;
 
+/// Who owes a statement: of which app, which partner, in which currency.
+pub(in crate::billing) type Payer = (AppId, PartnerId, Currency);
+
+/// Who owes this one.
+pub(in crate::billing) fn payer_of(statement: &Statement) -> Payer {
+    (statement.app.clone(), statement.partner.clone(), statement.currency)
+}
+
 /// Has draft statements of a period, of one app if it is named, tell what balances have paid of them by now. Gives what of all fees on
 /// statements up to these each balance has paid, in minor units.
 ///
@@ -28,9 +36,10 @@ pub(super) async fn tell_paid(
     billed.extend(on_statements(transaction.fallen(period, app).await?, statements));
     let FromBalances { paid, settled } = from_balances(&billed)?;
     for statement in statements {
-        let payer = (statement.app.clone(), statement.partner.clone(), statement.currency);
-        let from_balance =
-            Amount { minor: paid.get(&payer).copied().unwrap_or(0), currency: statement.currency };
+        let from_balance = Amount {
+            minor: paid.get(&payer_of(statement)).copied().unwrap_or(0),
+            currency: statement.currency,
+        };
         let minor = from_balance.minor.checked_neg().ok_or(MoneyError::Overflow)?;
         let left = statement.totals.total.checked_add(Amount { minor, ..from_balance })?;
         statement.paid = Some(Paid { from_balance, left });
@@ -49,7 +58,7 @@ fn on_statements(mut fallen: Vec<Billed>, statements: &[Statement]) -> Vec<Bille
 #[derive(Debug, Default)]
 struct FromBalances {
     /// Of what stands on the statements of a period.
-    paid: BTreeMap<(AppId, PartnerId, Currency), i64>,
+    paid: BTreeMap<Payer, i64>,
     /// Of all that stands on statements by then.
     settled: BTreeMap<BalanceId, i64>,
 }
@@ -78,7 +87,7 @@ fn from_balances(billed: &[Billed]) -> Result<FromBalances, MoneyError> {
     Ok(told)
 }
 
-/// What is wrong with what balances had settled when a period was closed, and with what its `statements` tell of it. What was paid by then
+/// What is wrong with what balances had settled when a period was closed, and with what its statements `tell` of it. What was paid by then
 /// follows from what was settled, unless more of it was taken off by adjustments than can be told: of such apps nothing is looked at.
 ///
 /// # Errors
@@ -86,10 +95,10 @@ fn from_balances(billed: &[Billed]) -> Result<FromBalances, MoneyError> {
 pub(in crate::billing) async fn check_paid(
     transaction: &mut Transaction,
     period: Period,
-    statements: &[Statement],
+    tell: &[(Payer, Option<Paid>)],
 ) -> Result<Vec<String>, StatementError> {
     // Older programs told nothing of balances, and kept nothing.
-    if statements.iter().any(|statement| statement.paid.is_none()) {
+    if tell.iter().any(|(_, paid)| paid.is_none()) {
         return Ok(Vec::new());
     }
     let mut billed = transaction.billed(period, None).await?;
@@ -106,10 +115,9 @@ pub(in crate::billing) async fn check_paid(
         }
     }
     let FromBalances { paid, .. } = from_balances(&billed)?;
-    for statement in statements {
-        let payer = (statement.app.clone(), statement.partner.clone(), statement.currency);
-        let told = statement.paid.map_or(0, |told| told.from_balance.minor);
-        if !untold.contains(&payer) && told != paid.get(&payer).copied().unwrap_or(0) {
+    for (payer, told) in tell {
+        let told = told.map_or(0, |told| told.from_balance.minor);
+        if !untold.contains(payer) && told != paid.get(payer).copied().unwrap_or(0) {
             let (app, partner, currency) = payer;
             findings.push(format!(
                 "{period}: the statement of {app} of {partner} in {currency} tells that balances paid {told} minor units, which is \
@@ -120,7 +128,7 @@ pub(in crate::billing) async fn check_paid(
     Ok(findings)
 }
 
-fn payer(billed: &Billed) -> (AppId, PartnerId, Currency) {
+fn payer(billed: &Billed) -> Payer {
     (billed.app.clone(), billed.partner.clone(), billed.currency)
 }
 

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tollgate::admin::{AdminState, AdminToken, Invalidation, PeerAddress, router};
+use tollgate::billing::ledger::history::PageEnds;
 use tollgate::credential::hasher::Hasher;
 use tollgate::credential::sealing::SealingKey;
 use tollgate::credential::signing_keys::SigningKeys;
@@ -170,6 +171,7 @@ impl World {
             open_exceptions: Arc::default(),
             unsettled_sales: Arc::default(),
             balance_alerts: Arc::default(),
+            histories: PageEnds::default(),
             metrics: Arc::new(|| "tollgate_test 1\n# EOF\n".to_owned()),
             readiness: Arc::new(|| Ok(())),
         };

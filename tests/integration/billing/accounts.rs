@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tollgate::billing::ledger::check::check;
-use tollgate::billing::ledger::history::{HistoryCursor, history};
+use tollgate::billing::ledger::history::{History, HistoryCursor, PageEnds, history};
 use tollgate::billing::ledger::manual::post;
 use tollgate::billing::ledger::pending::{Done, WaitError};
 use tollgate::domain::account::Account;
@@ -15,7 +15,7 @@ use tollgate::store::ledger::Balance;
 use tollgate::store::trial_balance::Sides;
 use tollgate::store::{Page, Store};
 
-use super::ledger::booked;
+use super::ledger::{booked, without};
 use super::manual::posting;
 use super::on_both_stores;
 use super::pending::{becomes, hold, posted, waits};
@@ -25,6 +25,7 @@ use crate::support::stores::Place;
 
 on_both_stores! {
     an_account_tells_its_postings_and_what_it_came_to,
+    a_page_goes_on_with_what_the_one_before_came_to,
     balances_are_told_as_they_were,
     histories_balances_and_the_trial_balance_agree_whatever_is_posted,
     no_sum_is_too_large_for_the_books,
@@ -59,13 +60,49 @@ async fn page_by_page(store: &Store) -> Vec<Balance> {
     }
 }
 
+/// A page of whoever remembers nothing.
+async fn page(store: &Store, of: (&Account, Currency), after: i64, size: usize) -> History {
+    history(store, of, HistoryCursor::after(after), size, &PageEnds::default()).await.unwrap()
+}
+
+/// Of which an earlier posting is made another, so that a sum of all tells itself.
+async fn a_page_goes_on_with_what_the_one_before_came_to(place: Place) {
+    let store = booked(&place).await;
+    for number in 1..=4 {
+        let paid = posting(&format!("paid-{number}"), "platform:cash", "partner:a:deposit", 10);
+        post(&store, paid, ("li", november())).await.unwrap();
+    }
+    let (cash, ends) = (account("platform:cash"), PageEnds::default());
+    let told = async |after| {
+        let page = history(&store, (&cash, cny()), after, 2, &ends).await.unwrap();
+        (page.opening, page.closing, page.next)
+    };
+    let first = told(HistoryCursor::default()).await;
+    let Some(next) = first.2 else { panic!("{first:?}") };
+    assert_eq!((first.0, first.1), (0, 20));
+    place.tamper(&without(&place, "ledger_entry_stays", "ledger_entry")).await;
+    let changed = |which: &str, minor: i64| {
+        format!(
+            "update ledger_entry set minor = {minor} where minor > 0 and number = \
+             (select number from ledger_transaction where cause = 'manual:{which}')"
+        )
+    };
+    place.tamper(&changed("paid-1", 13)).await;
+    let second = told(next).await;
+    assert_eq!((second.0, second.1), (20, 40), "nothing is summed up again");
+    // The posting behind which it goes on is another now, as in a store that was put back.
+    place.tamper(&changed("paid-2", 14)).await;
+    assert_eq!(told(next).await, (27, 47, second.2));
+    store.close().await;
+}
+
 async fn an_account_tells_its_postings_and_what_it_came_to(place: Place) {
     let store = booked(&place).await;
     let owed = account("partner:partner_1:receivable");
     post(&store, posting("paid-1", "platform:cash", "partner:partner_1:receivable", 200), ("li", november()))
         .await
         .unwrap();
-    let told = history(&store, (&owed, cny()), HistoryCursor::default(), 10).await.unwrap();
+    let told = page(&store, (&owed, cny()), 0, 10).await;
     let mut entries: Vec<_> =
         told.entries.iter().map(|(entry, _)| (entry.cause.as_str(), entry.minor)).collect();
     entries.sort_unstable();
@@ -86,7 +123,7 @@ async fn an_account_tells_its_postings_and_what_it_came_to(place: Place) {
     }
     assert_eq!((told.opening, told.closing, told.next), (0, 52, None));
     let in_dollars: Currency = "USD".parse().unwrap();
-    let nothing = history(&store, (&owed, in_dollars), HistoryCursor::default(), 10).await.unwrap();
+    let nothing = page(&store, (&owed, in_dollars), 0, 10).await;
     assert_eq!((nothing.opening, nothing.entries.len(), nothing.closing), (0, 0, 0));
     store.close().await;
 }
@@ -212,10 +249,11 @@ async fn agree(store: &Store, counted: &Counted, steps: &[Step]) {
     let sides = Sides { debits, credits: debits, accounts: checked.accounts };
     assert_eq!(sums, [("CNY".to_owned(), sides)], "{steps:?}");
     assert_eq!(page_by_page(store).await, accounts);
+    let ends = PageEnds::default();
     for (name, expected) in &counted.0 {
         let (owner, mut after, mut came_to) = (account(name), HistoryCursor::default(), 0);
         loop {
-            let page = history(store, (&owner, cny()), after, 3).await.unwrap();
+            let page = history(store, (&owner, cny()), after, 3, &ends).await.unwrap();
             assert_eq!(page.opening, came_to, "{name} after {after}: {steps:?}");
             for (entry, balance) in &page.entries {
                 came_to += i128::from(entry.minor);
@@ -253,8 +291,7 @@ async fn no_sum_is_too_large_for_the_books(place: Place) {
     let about: Vec<_> = checked.findings.iter().filter(|finding| finding.starts_with("huge-")).collect();
     assert!(about.iter().all(|finding| !finding.contains("do not balance")), "{about:?}");
     assert!(about.iter().any(|finding| finding.contains("which nothing caused")), "{about:?}");
-    let last =
-        history(&store, (&account("platform:cash"), cny()), HistoryCursor::after(108), 5).await.unwrap();
+    let last = page(&store, (&account("platform:cash"), cny()), 108, 5).await;
     assert_eq!((last.opening, last.closing), (huge - i128::from(largest), huge));
     store.close().await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tollgate::billing::books::exceptions::{Decision, Given, Reason, resolve};
 use tollgate::billing::error::BillingError;
 use tollgate::billing::ledger::check::check;
-use tollgate::billing::statement::show;
+use tollgate::billing::statement::{CloseEarly, close, show};
 use tollgate::domain::time::Timestamp;
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::drain::UsageSink;
@@ -17,7 +17,7 @@ use tollgate::store::{Page, Store};
 use super::on_both_stores;
 use super::remembered::recorder_at;
 use super::seed::{
-    deciding, journal, node, none, november, period, plan, record, refund, register, tariff, usage,
+    at, deciding, journal, node, none, november, period, plan, record, refund, register, tariff, usage, zone,
 };
 use crate::support::stores::Place;
 
@@ -30,6 +30,7 @@ on_both_stores! {
     a_backlog_is_believed_as_far_as_each_call_is_near_the_one_before,
     an_unreadable_call_of_a_clock_that_is_ahead_is_charged_for_as_of_today,
     only_what_was_in_doubt_is_rated_at_its_time,
+    what_is_late_goes_behind_the_closed_month_whatever_the_clock_says,
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -95,6 +96,23 @@ async fn a_clock_that_is_ahead_books_nothing_in_a_month_to_come(place: Place) {
     // Set right again, it goes on as if nothing had been.
     call_at(&store, 4, november().plus(DAY)).await;
     assert_eq!((asked(&store).await, owed(&store, "2026-11").await), (open, vec!["2.00".to_owned()]));
+    store.close().await;
+}
+
+/// On the second of December, by a clock that is thirty days ahead.
+async fn what_is_late_goes_behind_the_closed_month_whatever_the_clock_says(place: Place) {
+    let store = opened(&place).await;
+    close(&store, period("2026-11"), (&zone(), at("2026-12-02T00:00:00Z")), CloseEarly::Refused)
+        .await
+        .unwrap();
+    let recorder = recorder_at(&store, "node-1", at("2027-01-01T00:00:00Z")).await;
+    let (batch, up_to) = journal(2, &[of(2, at("2026-11-29T08:00:00Z"))]);
+    recorder.record(batch, up_to).await.unwrap();
+    assert_eq!(asked(&store).await, []);
+    assert_eq!(
+        (owed(&store, "2026-12").await, owed(&store, "2027-01").await),
+        (vec!["1.00".to_owned()], vec![])
+    );
     store.close().await;
 }
 

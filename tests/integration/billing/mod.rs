@@ -31,6 +31,7 @@ mod many;
 mod months;
 mod notice;
 mod oracle;
+mod outdated;
 mod paged;
 mod pending;
 mod personal_data;

@@ -21,6 +21,7 @@ on_both_stores! {
     what_waits_is_posted_in_parts_and_the_rest_goes_back,
     a_cause_that_comes_again_changes_nothing_and_is_no_other,
     what_timed_out_goes_back_once_whoever_looks,
+    what_cannot_time_out_holds_up_nothing,
     a_clock_that_jumps_ahead_gives_nothing_back,
     no_more_is_taken_of_what_waits_than_there_is_whoever_tries,
     what_waits_and_was_tampered_with_is_found,
@@ -138,6 +139,34 @@ async fn what_timed_out_goes_back_once_whoever_looks(place: Place) {
     assert_eq!(held(&store).await, ["deposit 130", "held 0", "receivable 122"]);
     let late = becomes(&store, ("call-0", "c"), &posted(1), late).await;
     assert!(matches!(late, Err(WaitError::Pending(PendingError::Resolved))), "{late:?}");
+    store.close().await;
+}
+
+/// More than are looked at together, the causes of whose resolutions are taken.
+async fn what_cannot_time_out_holds_up_nothing(place: Place) {
+    let store = booked(&place).await;
+    let rows = |of: fn(i64) -> String| (1_001..=2_001).map(of).collect::<Vec<_>>().join(", ");
+    let taken = |number: i64| {
+        let (waiting, resolution) = (number * 2, number * 2 + 1);
+        format!(
+            "({waiting}, 'stuck-{number}', 0, '', '', 'CNY'), ({resolution}, 'stuck-{number} timed out', 0, '', '', 'CNY')"
+        )
+    };
+    let pending = |number: i64| format!("({}, 90, 91, 1, {})", number * 2, november().as_micros());
+    let waiting = |number: i64| format!("({}, {})", number * 2, november().as_micros());
+    let sql = format!(
+        "insert into ledger_account values (90, 'partner:a', 'deposit', 'CNY'), (91, 'partner:a', 'held', 'CNY'); \
+         insert into ledger_transaction values {}; insert into ledger_pending values {}; insert into ledger_waiting values {}",
+        rows(taken),
+        rows(pending),
+        rows(waiting)
+    );
+    place.tamper(&sql).await;
+    waits(&store, "call-1", &hold(100)).await.unwrap();
+    let late = november().plus(HOUR);
+    for timed_out in [1, 0] {
+        assert_eq!(time_out(&store, late, &RecordTimes::default()).await.unwrap(), timed_out);
+    }
     store.close().await;
 }
 

@@ -2,6 +2,7 @@
 
 use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::{CloseEarly, close};
+use tollgate::domain::usage::UsageRecord;
 use tollgate::store::Store;
 
 use super::ledger::{booked, found, without};
@@ -15,6 +16,7 @@ on_both_stores! {
     a_removed_row_of_any_table_is_found,
     amounts_beyond_all_bounds_are_found_before_anything_is_summed_up,
     a_statement_or_its_period_that_was_changed_is_found,
+    each_of_very_many_statements_is_looked_at,
     an_amount_that_was_changed_wherever_it_stands_is_found_by_the_prices,
 }
 
@@ -69,6 +71,18 @@ const CHANGED: &[Tampering] = &[
         "update charge_terms set rate = '9' where kind = 'service_fee'",
         "update charge_terms set rate = '0.01' where kind = 'service_fee'",
         "fees stand at a rate of 9",
+    ),
+    (
+        "charge_terms",
+        "update charge_terms set rate = '9' where kind = 'revenue_share'",
+        "update charge_terms set rate = '2.5' where kind = 'revenue_share'",
+        "standard@1 share: shares stand at a rate of 9, and the price is 2.5",
+    ),
+    (
+        "charge_terms",
+        "update charge_terms set rate = '9' where kind = 'share_reversal'",
+        "update charge_terms set rate = '2.5' where kind = 'share_reversal'",
+        "standard@1 share: shares that went back stand at a rate of 9, and the price is 2.5",
     ),
     (
         "charge_terms",
@@ -320,6 +334,26 @@ async fn a_statement_or_its_period_that_was_changed_is_found(place: Place) {
         found(&check(&store).await.unwrap().findings, finding);
         place.tamper(back).await;
         none(&check(&store).await.unwrap().findings);
+    }
+    store.close().await;
+}
+
+async fn each_of_very_many_statements_is_looked_at(place: Place) {
+    let store = booked(&place).await;
+    let named = |number: u128| super::seed::app(&format!("many_{number}"));
+    let calls = (101..=350).map(|number| UsageRecord { app: named(number), ..usage(number, 1, None) });
+    record(&store, 3, &calls.collect::<Vec<_>>()).await;
+    let (month, now) = ("2026-11".parse().unwrap(), super::seed::at("2026-12-02T00:00:00Z"));
+    close(&store, month, (&super::seed::zone(), now), CloseEarly::Refused).await.unwrap();
+    none(&check(&store).await.unwrap().findings);
+    place.tamper(&without(&place, "statement_stays", "statement")).await;
+    for app in ["app_1", "many_101", "many_233", "many_350"] {
+        place.tamper(&format!("update statement set hash = hash || 'x' where app = '{app}'")).await;
+        let findings = check(&store).await.unwrap().findings;
+        found(&findings, "its hash is not that of its content");
+        found(&findings, &format!("2026-11: there is no right statement of {app} of partner_1 in CNY"));
+        assert_eq!(findings.len(), 2, "{findings:#?}");
+        place.tamper(&format!("update statement set hash = substr(hash, 1, 64) where app = '{app}'")).await;
     }
     store.close().await;
 }

@@ -179,7 +179,7 @@ async fn what_tiers_come_to_and_what_is_pending_cannot_be_changed_unseen(place: 
     let sold = |id: u128, of: &str| usage(id, 1, Some(sale(of, 100_000)));
     let back = usage(3, 1, Some(refund_named("r-1", "o-1", 100_000)));
     record(&store, 1, &[sold(1, "o-1"), sold(2, "o-2"), back]).await;
-    for table in ["other_charge", "sale_event"] {
+    for table in ["other_charge", "sale_event", "charge_terms"] {
         place.tamper(&without(&place, &format!("{table}_stays"), table)).await;
     }
     for (there, undone, finding) in [
@@ -208,6 +208,16 @@ async fn what_tiers_come_to_and_what_is_pending_cannot_be_changed_unseen(place: 
             "update other_charge set minor = minor - 1 where kind = 'share_rewalk'",
             "update other_charge set minor = minor + 1 where kind = 'share_rewalk'",
             "of which another base or adjustment is charged",
+        ),
+        (
+            "update charge_terms set rate = '2.5' where kind = 'revenue_share' and rate = '3'",
+            "update charge_terms set rate = '3' where kind = 'revenue_share' and rate = '2.5'",
+            "standard@1 goods: shares stand at a rate of 2.5, and the price is 3 or 2",
+        ),
+        (
+            "update charge_terms set rate = '2' where kind = 'share_rewalk'",
+            "update charge_terms set rate = '0' where kind = 'share_rewalk'",
+            "standard@1 goods: shares that were walked again stand at a rate of 2, and the price is 0",
         ),
     ] {
         place.tamper(there).await;

@@ -3,6 +3,7 @@
 mod chain;
 mod damage;
 mod faults;
+mod missing;
 mod recovery;
 mod retention;
 mod room;

@@ -20,7 +20,7 @@ use super::{append_durably, payloads, read_all, try_open};
 const KEEP: Terms = Terms { keep: Duration::from_secs(86_400), most_bytes: 1 << 30 };
 
 /// A journal of records of 100 bytes, two a segment.
-fn journal(folder: &Path, records: usize) -> (Journal, Vec<String>) {
+pub(super) fn journal(folder: &Path, records: usize) -> (Journal, Vec<String>) {
     let mut settings = JournalSettings::new(folder.to_owned(), "node-1".to_owned());
     settings.segment_bytes = 400;
     settings.kept_segments = 1;

@@ -1,6 +1,6 @@
 //! What older programs posted to accounts by their texts is told with what is posted to accounts by number.
 
-use tollgate::billing::ledger::history::{HistoryCursor, history};
+use tollgate::billing::ledger::history::{HistoryCursor, PageEnds, history};
 use tollgate::billing::ledger::manual::post;
 use tollgate::domain::account::Account;
 use tollgate::domain::id::PostingName;
@@ -26,8 +26,10 @@ async fn postings_of_older_programs_are_told_with_new_ones(place: Place) {
         reason: "a transfer".to_owned(),
     };
     post(&store, paid, ("li", START)).await.unwrap();
+    let ends = PageEnds::default();
     let told = async |after, size| {
-        let page = history(&store, (&owed, currency), HistoryCursor::after(after), size).await.unwrap();
+        let page =
+            history(&store, (&owed, currency), HistoryCursor::after(after), size, &ends).await.unwrap();
         let entries =
             page.entries.iter().map(|(entry, balance)| (entry.cause.clone(), entry.minor, *balance));
         (page.opening, entries.collect::<Vec<_>>(), page.closing, page.next.map(|next| next.to_string()))
