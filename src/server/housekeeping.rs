@@ -206,7 +206,7 @@ pub(super) async fn write_down_moves(services: Services, node: NodeId) {
         if done.is_some_and(|(of, until)| of == version && now < until) {
             continue;
         }
-        match write_down(&store, &snapshot, (&node, now)).await {
+        match write_down(&store, &snapshot, (&node, now), STORE_REST).await {
             Ok(subscriptions) => {
                 // Another node, whose clock is behind, may have made one meanwhile as it was before.
                 let again = now.plus(MOVES_AGAIN);

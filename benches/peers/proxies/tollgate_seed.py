@@ -18,8 +18,8 @@ INSERT_KEY = "insert into api_key (id, hash, app, created_at) values (?, ?, ?, ?
 APP_FIELDS = "partner, name, environment, kind, redirect_uris, scopes, default_scopes, requires_pkce, standing, created_at"
 INSERT_APP = f"insert into app (id, {APP_FIELDS}) select ?, {APP_FIELDS} from app where id = ?"
 INSERT_SUBSCRIPTION = """
-    insert into subscription (id, app, product, plan, starts_at)
-    select ?, ?, product, plan, starts_at from subscription where app = ?
+    insert into subscription (id, app, product, plan, plan_version, starts_at)
+    select ?, ?, product, plan, plan_version, starts_at from subscription where app = ?
 """
 
 

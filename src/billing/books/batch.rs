@@ -312,15 +312,7 @@ impl<'t> Books<'t> {
         numbers: &mut Numbers,
     ) -> Result<(), BillingError> {
         let Self {
-            transaction,
-            calendar,
-            charges,
-            changes,
-            totals,
-            waiting,
-            exceptions,
-            resolutions,
-            ..
+            transaction, calendar, charges, changes, totals, waiting, exceptions, resolutions, ..
         } = self;
         let spending = Spending::of(transaction, &charges, batch.records).await?;
         let Posted { charges, ledger, changes: places } = post(origin, charges, &changes)?;

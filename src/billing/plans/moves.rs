@@ -34,7 +34,7 @@ pub fn holding(snapshot: &Snapshot, subscription: &Subscription, now: Timestamp)
 
 /// Writes down which subscriptions moved by `now` to a version of `snapshot`, or stand at the first that came into force since they
 /// were made, and gives how many did that were not written down yet. The versions are kept before that; nobody moves to one that is
-/// another to the books than to `snapshot`.
+/// another to the books than to `snapshot`. It rests behind each few: what is written down is loaded anew by every node.
 ///
 /// # Errors
 /// [`StoreError`]; some may be written down then.
@@ -42,6 +42,7 @@ pub async fn write_down(
     store: &Store,
     snapshot: &Snapshot,
     (node, now): (&NodeId, Timestamp),
+    rest: Duration,
 ) -> Result<usize, StoreError> {
     let changed = keep_due(store, snapshot, now).await?;
     let mut moved: usize = 0;
@@ -56,6 +57,7 @@ pub async fn write_down(
                 if some == 0 {
                     break;
                 }
+                tokio::time::sleep(rest).await;
             }
         }
     }

@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 use super::on_both_stores;
 use super::remembered::recorder_at;
-use super::seed::{deciding, journal, node, none, november, period, plan, register, sale, tariff, usage, zone};
+use super::seed::{
+    deciding, journal, node, none, november, period, plan, register, sale, tariff, usage, zone,
+};
 use super::split::{books, polled, records, sample};
 use crate::support::stores::Place;
 

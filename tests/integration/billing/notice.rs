@@ -176,7 +176,7 @@ async fn a_node_that_starts_with_files_of_before_gets_not_round_the_notice(place
     let changed: Vec<String> = changed.iter().map(|changed| changed.plan.to_string()).collect();
     assert_eq!(changed, ["standard@2"]);
     // So nobody has moved to it.
-    assert_eq!(write_down(&store, &first, (&node("node-1"), due)).await.unwrap(), 0);
+    assert_eq!(write_down(&store, &first, (&node("node-1"), due), Duration::ZERO).await.unwrap(), 0);
     let refused = admit(&store, &first, (due, Occasion::Start), &[]).await;
     assert_eq!(earliest(refused), at("2027-01-25T00:00:00Z"));
     // What nobody has told before is told by a start, too.
@@ -354,8 +354,8 @@ async fn nodes_that_look_at_once_write_each_move_down_once(place: Place) {
     let (policies, now) = (with_next("2026-12-25", MOVES), at("2026-12-25T00:01:00Z"));
     let (one, other) = (node("node-1"), node("node-2"));
     let (first, second) = tokio::join!(
-        write_down(&store, &policies, (&one, now)),
-        write_down(&store, &policies, (&other, now))
+        write_down(&store, &policies, (&one, now), Duration::ZERO),
+        write_down(&store, &policies, (&other, now), Duration::ZERO)
     );
     assert_eq!(first.unwrap() + second.unwrap(), 248);
     let records =
@@ -372,7 +372,11 @@ async fn who_stands_at_a_version_that_has_just_come_into_force_stays_there(place
     let store = subscribed(&place, 2).await;
     let (policies, node) = (with_next("2026-12-25", "existing: stay"), node("node-1"));
     for now in ["2026-12-24T23:59:59Z", "2026-12-25T00:00:30Z", "2026-12-25T00:05:00Z"] {
-        assert_eq!(write_down(&store, &policies, (&node, at(now))).await.unwrap(), 0, "{now}");
+        assert_eq!(
+            write_down(&store, &policies, (&node, at(now)), Duration::ZERO).await.unwrap(),
+            0,
+            "{now}"
+        );
     }
     let stands_at = "select cast(plan_version as text) from subscription";
     assert_eq!(place.texts(stands_at).await, ["2"]);

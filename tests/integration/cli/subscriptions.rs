@@ -56,7 +56,9 @@ async fn the_move_that_time_made_is_recorded_once() {
     let id = text(&subscribed(&world).await, "id");
     let policies = load(world.policies.path(), &NoValues).unwrap();
     let node = NodeId::new("node-1").unwrap();
-    let moved = async || write_down(&world.store, &policies, (&node, world.clock.now())).await.unwrap();
+    let moved = async || {
+        write_down(&world.store, &policies, (&node, world.clock.now()), Duration::ZERO).await.unwrap()
+    };
     let records = async || json(&world, &["audit", "--action", "subscription.move"]).await;
     let in_force: Timestamp = "2026-12-25T00:00:00Z".parse().unwrap();
     world.clock.advance(in_force.since(world.clock.now()) + Duration::from_secs(59));
