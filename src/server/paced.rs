@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
@@ -48,13 +49,11 @@ impl Paced {
 const JOINED: usize = 2048;
 
 /// The parts as one, if they are short.
-fn join<'b>(parts: &[io::IoSlice<'_>], room: &'b mut [u8; JOINED]) -> Option<&'b [u8]> {
-    let mut length = 0;
+fn join<'b>(parts: &[io::IoSlice<'_>], room: &'b mut ArrayVec<u8, JOINED>) -> Option<&'b [u8]> {
     for part in parts {
-        room.get_mut(length..length + part.len())?.copy_from_slice(part);
-        length += part.len();
+        room.try_extend_from_slice(part).ok()?;
     }
-    Some(&room[..length])
+    Some(room)
 }
 
 impl AsyncRead for Paced {
@@ -82,7 +81,7 @@ impl AsyncWrite for Paced {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut joined = [0; JOINED];
+        let mut joined = ArrayVec::new();
         let written = match join(parts, &mut joined) {
             Some(bytes) => Pin::new(&mut self.stream).poll_write(context, bytes),
             None => Pin::new(&mut self.stream).poll_write_vectored(context, parts),
@@ -113,7 +112,7 @@ mod tests {
             let parts: Vec<Vec<u8>> =
                 lengths.iter().zip(1..).map(|(length, byte)| vec![byte; *length]).collect();
             let slices: Vec<io::IoSlice<'_>> = parts.iter().map(|part| io::IoSlice::new(part)).collect();
-            join(&slices, &mut [0; JOINED]).map(|bytes| bytes == parts.concat())
+            join(&slices, &mut ArrayVec::new()).map(|bytes| bytes == parts.concat())
         };
         assert_eq!(joined(&[]), Some(true));
         assert_eq!(joined(&[300, 0, 512]), Some(true));

@@ -104,8 +104,8 @@ fn failure(place: &Place) -> &'static str {
 
 fn drop_failure(place: &Place) -> &'static str {
     match place {
-        Place::Folder(_) => "drop trigger refuse_lease",
-        Place::Schema(_) => "drop trigger refuse_lease on quota_use",
+        Place::Folder(_) => "drop trigger refuse_lease; drop table refused; drop table nobody",
+        Place::Schema(_) => "drop trigger refuse_lease on quota_use; drop function refuse_lease",
     }
 }
 
