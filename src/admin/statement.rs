@@ -37,10 +37,15 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: P
     let period = parameters.optional::<Period>("period");
     let app = parameters.optional::<AppId>("app");
     parameters.finish()?;
-    let zone = zone(&state);
-    let period = period.unwrap_or_else(|| Period::of(state.clock.now(), &zone));
-    let statements = statement::foresee(&state.store, (period, &zone), app.as_ref()).await?;
+    let (zone, now) = (zone(&state), state.clock.now());
+    let period = period.unwrap_or_else(|| Period::of(now, &zone));
+    let statements = statement::foresee(&state.store, period, (&zone, now), app.as_ref()).await?;
     ok(whole(&statements, to_json_with_status))
+}
+
+/// An app's statements of a period, drafts with what is expected now.
+async fn foresee(state: &AdminState, period: Period, app: &AppId) -> Result<Vec<Statement>, StatementError> {
+    statement::foresee(&state.store, period, (&zone(state), state.clock.now()), Some(app)).await
 }
 
 fn zone(state: &AdminState) -> Zone {
@@ -118,7 +123,7 @@ async fn contents(state: &AdminState, period: Period, app: &AppId) -> Result<Vec
     if !kept.is_empty() {
         return Ok(kept.into_iter().map(|kept| (kept.currency, kept.content)).collect());
     }
-    let mut statements = statement::foresee(&state.store, (period, &zone(state)), Some(app)).await?;
+    let mut statements = foresee(state, period, app).await?;
     // Were the period closed meanwhile, these are not the bytes that were kept.
     statements.retain(|statement| statement.standing == StatementStanding::Draft);
     let draft = |draft: &Statement| (draft.currency.to_string(), to_json_with_status(draft).to_string());
@@ -141,7 +146,7 @@ fn missing() -> Problem {
 
 async fn find(state: &AdminState, period: &str, app: &str) -> Result<Vec<Statement>, Problem> {
     let (period, app) = named(period, app)?;
-    let statements = statement::foresee(&state.store, (period, &zone(state)), Some(&app)).await?;
+    let statements = foresee(state, period, &app).await?;
     if !statements.is_empty() {
         return Ok(statements);
     }
@@ -199,7 +204,7 @@ async fn is_expected(
     (period, app): (Period, &AppId),
     line: &str,
 ) -> Result<bool, Problem> {
-    let drafts = statement::foresee(&state.store, (period, &zone(state)), Some(app)).await?;
+    let drafts = foresee(state, period, app).await?;
     let mut lines = drafts.iter().flat_map(|draft| &draft.lines);
     Ok(lines.any(|one| one.key.id().to_string() == line))
 }

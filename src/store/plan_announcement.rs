@@ -3,10 +3,12 @@
 
 use super::allowed_form;
 use super::error::StoreError;
+use super::plan_version::KeptVersion;
 use super::row::{known, parse};
 use super::tariff_form;
 use super::transaction::Transaction;
 use crate::domain::allowed::Allowed;
+use crate::domain::id::AppId;
 use crate::domain::money::Rounding;
 use crate::domain::plan::{PlanRef, PlanVersion};
 use crate::domain::tariff::Tariff;
@@ -42,9 +44,7 @@ impl TryFrom<AnnouncementRow> for Announcement {
     fn try_from(row: AnnouncementRow) -> Result<Self, StoreError> {
         let terms = match (row.currency, row.rounding, row.form, row.tariff) {
             (Some(currency), Some(rounding), Some(form), Some(tariff)) => {
-                let currency = parse("plan_announcement.currency", &currency)?;
-                let rounding = known("plan_announcement.rounding", Rounding::named(&rounding))?;
-                let tariff = tariff_form::read((form, &tariff), currency, rounding)?;
+                let tariff = read_tariff((&currency, &rounding), (form, &tariff))?;
                 Some((tariff, super::row::time(row.effective_from)))
             }
             _ => None,
@@ -54,7 +54,67 @@ impl TryFrom<AnnouncementRow> for Announcement {
     }
 }
 
+row! {
+    MoveRow {
+        plan: String,
+        version: i64,
+        effective_from: i64,
+        currency: String,
+        rounding: String,
+        form: i64,
+        tariff: String,
+    }
+}
+
+impl TryFrom<MoveRow> for KeptVersion {
+    type Error = StoreError;
+
+    fn try_from(row: MoveRow) -> Result<Self, StoreError> {
+        let reference = super::usage::plan_ref("plan_announcement.version", &row.plan, row.version)?;
+        let tariff = read_tariff((&row.currency, &row.rounding), (row.form, &row.tariff))?;
+        Ok(Self::told(reference, (tariff, Timestamp::from_micros(row.effective_from))))
+    }
+}
+
+fn read_tariff((currency, rounding): (&str, &str), written: (i64, &str)) -> Result<Tariff, StoreError> {
+    let currency = parse("plan_announcement.currency", currency)?;
+    let rounding = known("plan_announcement.rounding", Rounding::named(rounding))?;
+    tariff_form::read(written, currency, rounding)
+}
+
 impl Transaction {
+    /// The versions to which subscriptions move after `now`, as each was told last, in the order of their dates: of each plan under which
+    /// there are subscriptions, of one app if it is named.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn announced_moves(
+        &mut self,
+        now: Timestamp,
+        app: Option<&AppId>,
+    ) -> Result<Vec<KeptVersion>, StoreError> {
+        // An app's are found by their index.
+        let plans = match app {
+            Some(_) => "select plan from subscription where app = $1",
+            None => "select plan from subscription where $1 = ''",
+        };
+        let sql = format!(
+            "select n.plan, n.version, n.effective_from, n.currency, n.rounding, n.form, n.tariff from plan_announcement n \
+             where n.effective_from > $2 and n.tariff is not null and n.plan in ({plans}) \
+             and not exists (select 1 from plan_announcement l where l.plan = n.plan and l.version = n.version and l.part > n.part) \
+             and not exists (select 1 from plan_version v where v.plan = n.plan and v.version = n.version) \
+             order by n.plan, n.effective_from, n.version"
+        );
+        let rows: Vec<MoveRow> = on!(self.connection(), db => {
+            sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(app.map_or("", AppId::as_str))
+                .bind(now.as_micros())
+                .fetch_all(db)
+                .await
+        })?;
+        super::row::all(rows)
+    }
+
     /// What was told of a plan version, in order.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::domain::share::Share;
 use crate::domain::tariff::{FeeItem, FeeTerms, Tariff};
 use crate::domain::time::Timestamp;
 
-/// A plan version as it was when it came into force.
+/// A plan version as the books have it: as it was when it came into force, or was told before that.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeptVersion {
     /// Its name and number.
@@ -30,6 +30,13 @@ pub struct KeptVersion {
     pub moves: Option<bool>,
     /// Whether it was announced to them, from which it follows as long as nothing says it.
     is_announced: bool,
+}
+
+impl KeptVersion {
+    /// One that is not in force yet, as it was told: subscriptions move to it from its date on.
+    pub(super) fn told(reference: PlanRef, (tariff, effective_from): (Tariff, Timestamp)) -> Self {
+        Self { reference, tariff, effective_from: Some(effective_from), moves: Some(true), is_announced: true }
+    }
 }
 
 impl Dated for KeptVersion {

@@ -146,7 +146,7 @@ async fn compare_lines(
     Ok(rebuilt)
 }
 
-/// Whether what was charged by the month is what the plan versions say, as they were in force.
+/// Whether what was charged by the month is what the plan versions say, as they were in force, or were told when it was charged.
 async fn check_recurring(
     transaction: &mut Transaction,
     period: Period,
@@ -156,11 +156,19 @@ async fn check_recurring(
     for charge in transaction.period_charges(period, None).await? {
         let plan = &charge.line.plan;
         let tariff = tariffs.of(transaction, plan).await?;
-        if !tariff.is_some_and(|tariff| comes_to(tariff, &charge)) {
+        let is_kept_so = tariff.is_some_and(|tariff| comes_to(tariff, &charge));
+        if !is_kept_so && !was_told(transaction, &charge).await? {
             findings.push(format!("{}: it is not what plan version {plan} says of its days", charge.cause()));
         }
     }
     Ok(())
+}
+
+/// Whether its version was told with such prices, and was to come into force behind the close that charged it.
+async fn was_told(transaction: &mut Transaction, charge: &PeriodCharge) -> Result<bool, StoreError> {
+    let told = transaction.announcements(&charge.line.plan).await?;
+    let mut terms = told.iter().filter_map(|one| one.terms.as_ref());
+    Ok(terms.any(|(tariff, from)| from.is_some_and(|from| charge.at < from) && comes_to(tariff, charge)))
 }
 
 fn comes_to(tariff: &Tariff, charge: &PeriodCharge) -> bool {

@@ -5,8 +5,9 @@
 //! currency, its monthly fee with them; shares do not. Fees that several minimums are of, as the subscription was moved or another
 //! began, fill them in the order of subscriptions and versions, so that together they lack what their sum lacks.
 //!
-//! A month that is closed early is charged as it is expected: if a subscription ends after that, days behind its end are charged, and no
-//! subscription that takes its place is charged for these.
+//! Days to come are of the version to which a subscription moves by then, as that was told last. A month that is closed early is charged
+//! as it is expected: if a subscription ends after that, days behind its end are charged, and no subscription that takes its place is
+//! charged for these.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,10 +21,10 @@ use crate::domain::period_charge::PeriodCharge;
 use crate::domain::recurring::{Monthly, Recurring, Tenure};
 use crate::domain::statement::StatementLine;
 use crate::domain::time::{Period, Timestamp, Zone};
-use crate::store::Transaction;
 use crate::store::plan_version::KeptVersion;
+use crate::store::{StoreError, Transaction};
 
-/// The plans' versions that came into force, in order.
+/// The plans' versions that came into force, in order, and behind them those to which subscriptions move later.
 type Plans = HashMap<PlanName, Vec<KeptVersion>>;
 
 /// Of what fees count towards one minimum.
@@ -51,18 +52,18 @@ impl Month {
     }
 }
 
-/// What is due of a period once it is closed, of one app if it is named, beside its `lines`: for itself, and for the month before
-/// if that was closed before its end, of subscriptions that were not charged for it then.
+/// What is due of a period once it is closed, as it is expected `now`, of one app if it is named, beside its `lines`: for itself, and
+/// for the month before if that was closed before its end, of subscriptions that were not charged for it then.
 ///
 /// # Errors
 /// [`StatementError::Store`], [`StatementError::Money`].
 pub(super) async fn due(
     transaction: &mut Transaction,
-    (period, zone): (Period, &Zone),
+    (period, zone, now): (Period, &Zone, Timestamp),
     app: Option<&AppId>,
     lines: &[StatementLine],
 ) -> Result<Vec<PeriodCharge>, StatementError> {
-    let plans = transaction.plans_in_use(app).await?;
+    let plans = expected(transaction, now, app).await?;
     if begins(&plans).is_none() {
         return Ok(Vec::new());
     }
@@ -96,6 +97,7 @@ pub(super) async fn open_before(
     (period, zone): (Period, &Zone),
     closed: &BTreeSet<Period>,
 ) -> Result<Option<Period>, StatementError> {
+    // Of months before, nothing is to come.
     let plans = transaction.plans_in_use(None).await?;
     let Some(begins) = begins(&plans) else { return Ok(None) };
     let tenures = transaction.tenures((begins, period.start(zone)), None).await?;
@@ -112,6 +114,19 @@ pub(super) async fn open_before(
         month = month.next();
     }
     Ok(None)
+}
+
+/// The plans that are used, as they are known at `now`: of one app, if it is named.
+async fn expected(
+    transaction: &mut Transaction,
+    now: Timestamp,
+    app: Option<&AppId>,
+) -> Result<Plans, StoreError> {
+    let mut plans = transaction.plans_in_use(app).await?;
+    for told in transaction.announced_moves(now, app).await? {
+        plans.entry(told.reference.name.clone()).or_default().push(told);
+    }
+    Ok(plans)
 }
 
 /// From when on anything costs by the month.

@@ -131,7 +131,7 @@ async fn charge_subscriptions(
     (zone, now): (&Zone, Timestamp),
 ) -> Result<(), StatementError> {
     let lines = transaction.line_totals(period, None).await?;
-    let due = accrual::due(transaction, (period, zone), None, &lines).await?;
+    let due = accrual::due(transaction, (period, zone, now), None, &lines).await?;
     if due.is_empty() {
         return Ok(());
     }
@@ -184,22 +184,23 @@ pub async fn show(
     app: Option<&AppId>,
 ) -> Result<Vec<Statement>, StatementError> {
     let mut transaction = store.begin_reading().await?;
-    let statements = read(&mut transaction, (period, None), app).await?;
+    let statements = read(&mut transaction, period, None, app).await?;
     transaction.roll_back().await?;
     Ok(statements)
 }
 
-/// The same, with drafts as they would be were the period closed as things stand: with what subscriptions cost by the month.
+/// The same, with drafts as they would be were the period closed at `now`, as things stand: with what subscriptions cost by the month.
 ///
 /// # Errors
 /// [`StatementError`].
 pub async fn foresee(
     store: &Store,
-    (period, zone): (Period, &Zone),
+    period: Period,
+    (zone, now): (&Zone, Timestamp),
     app: Option<&AppId>,
 ) -> Result<Vec<Statement>, StatementError> {
     let mut transaction = store.begin_reading().await?;
-    let statements = read(&mut transaction, (period, Some(zone)), app).await?;
+    let statements = read(&mut transaction, period, Some((zone, now)), app).await?;
     transaction.roll_back().await?;
     Ok(statements)
 }
@@ -216,7 +217,7 @@ pub async fn running(
 ) -> Result<(Period, Vec<Statement>), StatementError> {
     let mut transaction = store.begin_reading().await?;
     let period = first_open(&transaction.closed_periods().await?, Period::of(now, zone));
-    let statements = read(&mut transaction, (period, Some(zone)), Some(app)).await?;
+    let statements = read(&mut transaction, period, Some((zone, now)), Some(app)).await?;
     transaction.roll_back().await?;
     Ok((period, statements))
 }
@@ -230,10 +231,11 @@ pub(in crate::billing) fn first_open(closed: &BTreeSet<Period>, service_period: 
     }
 }
 
-/// Drafts with what is due at the close, if a zone says when months begin and end.
+/// Drafts with what is due at the close, if a zone says when months begin and end, and a time what is to come.
 async fn read(
     transaction: &mut Transaction,
-    (period, zone): (Period, Option<&Zone>),
+    period: Period,
+    closing: Option<(&Zone, Timestamp)>,
     app: Option<&AppId>,
 ) -> Result<Vec<Statement>, StatementError> {
     if transaction.closed_at(period).await?.is_some() {
@@ -241,8 +243,8 @@ async fn read(
         return Ok(kept.iter().map(content::read).collect::<Result<_, _>>()?);
     }
     let mut lines = transaction.line_totals(period, app).await?;
-    if let Some(zone) = zone {
-        let due = accrual::due(transaction, (period, zone), app, &lines).await?;
+    if let Some((zone, now)) = closing {
+        let due = accrual::due(transaction, (period, zone, now), app, &lines).await?;
         lines.extend(lines_of(due.iter())?);
     }
     let mut statements = arrange(lines, period)?;

@@ -65,12 +65,18 @@ async fn closed_early(place: &Place) -> Store {
     store
 }
 
+/// What a month comes to as it is expected at a time: of the app alone it is the same.
+pub(super) async fn expected(store: &Store, month: &str, now: &str) -> Vec<(String, u64, String)> {
+    let (month, platform, now) = (period(month), zone(), at(now));
+    let all = foresee(store, month, (&platform, now), None).await.unwrap();
+    let alone = foresee(store, month, (&platform, now), Some(&app("app_1"))).await.unwrap();
+    assert_eq!(alone, all, "of the app alone it is the same");
+    lines(&all)
+}
+
 /// The lines of December, whose own minimum is 500.00.
 async fn december(store: &Store) -> Vec<(String, u64, String)> {
-    let (month, platform) = (period("2026-12"), zone());
-    let all = foresee(store, (month, &platform), None).await.unwrap();
-    let alone = foresee(store, (month, &platform), Some(&app("app_1"))).await.unwrap();
-    assert_eq!(alone, all, "of the app alone it is the same");
+    expected(store, "2026-12", "2026-12-24T08:00:00Z").await;
     let mut lines = lines(&close_at(store, "2026-12", "2027-01-02T00:00:00Z").await);
     let own = lines.iter().position(|one| *one == line("minimum standard@1", 31, "500.00"));
     lines.remove(own.unwrap());

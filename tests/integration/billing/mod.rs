@@ -2,6 +2,7 @@
 
 mod accounts;
 mod ahead;
+mod announced;
 mod balance_caps;
 mod balance_changes;
 mod balance_leases;

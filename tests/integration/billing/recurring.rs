@@ -101,7 +101,8 @@ async fn fee_and_minimum_are_expected_while_a_month_runs_and_charged_once_as_it_
     subscribe(&place, ("sub_1", "storefront", "standard"), ("2026-11-09T16:00:00Z", None)).await;
     record(&store, 1, &[usage(1, 100, None), usage(2, 0, Some(sale("o-1", 10_000)))]).await;
     let month = period("2026-11");
-    let drafts = foresee(&store, (month, &zone()), None).await.unwrap();
+    let (now, platform) = (at("2026-11-24T08:00:00Z"), zone());
+    let drafts = foresee(&store, month, (&platform, now), None).await.unwrap();
     let expected = [
         line("service_fee standard@1", 100, "100.00"),
         line("monthly_fee standard@1", 21, "69.30"),
@@ -118,8 +119,7 @@ async fn fee_and_minimum_are_expected_while_a_month_runs_and_charged_once_as_it_
         drafts[0].lines.iter().map(|line| drafts[0].expects(line)).collect::<Vec<_>>(),
         [false, true, true, false]
     );
-    let now = at("2026-11-24T08:00:00Z");
-    let (running, told) = running(&store, &app("app_1"), (&zone(), now)).await.unwrap();
+    let (running, told) = running(&store, &app("app_1"), (&platform, now)).await.unwrap();
     assert_eq!((running, lines(&told)), (month, expected.to_vec()));
     assert_eq!(lines(&show(&store, month, None).await.unwrap()).len(), 2, "nothing of it is charged yet");
     none(&check(&store).await.unwrap().findings);
@@ -140,7 +140,7 @@ async fn fee_and_minimum_are_expected_while_a_month_runs_and_charged_once_as_it_
         place.texts(charged).await,
         ["minimum 21 18070 minimum:sub_1:2026-11:1", "monthly_fee 21 6930 monthly:sub_1:2026-11:1"]
     );
-    let december = foresee(&store, (period("2026-12"), &zone()), None).await.unwrap();
+    let december = foresee(&store, period("2026-12"), (&platform, at(DECEMBER)), None).await.unwrap();
     assert_eq!(
         lines(&december),
         [line("monthly_fee standard@1", 31, "99.00"), line("minimum standard@1", 31, "401.00")]
@@ -164,7 +164,7 @@ async fn fees_beyond_the_minimum_leave_nothing_lacking(place: Place) {
     );
     // What comes late is on the next statement, and fills no minimum of that.
     record_at(&store, at(DECEMBER), 2, &[usage(2, 50, None)]).await;
-    let late = foresee(&store, (period("2026-12"), &zone()), None).await.unwrap();
+    let late = foresee(&store, period("2026-12"), (&zone(), at(DECEMBER)), None).await.unwrap();
     assert_eq!(
         lines(&late),
         [line("minimum standard@1", 31, "99.00"), line("service_fee standard@1", 50, "50.00")]
@@ -236,7 +236,9 @@ async fn what_was_charged_stays_when_versions_come_and_subscriptions_move(place:
         lines(&close_at(&store, "2026-12", "2027-01-02T00:00:00Z").await),
         [line("monthly_fee standard@1", 15, "47.90"), line("monthly_fee standard@2", 14, "451.16")]
     );
-    assert!(foresee(&store, (period("2027-01"), &zone()), None).await.unwrap().is_empty(), "it has ended");
+    let january = (&zone(), at("2027-01-02T00:00:00Z"));
+    let drafts = foresee(&store, period("2027-01"), january, None).await.unwrap();
+    assert!(drafts.is_empty(), "it has ended");
     store.close().await;
 }
 
