@@ -24,6 +24,7 @@ use crate::domain::balance::{Balance, BalanceKind, Funds, Lease, Owner, Part, St
 use crate::domain::id::{AppId, BalanceId, MerchantId, NodeId, PartnerId};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::random::new_id;
+use crate::domain::share::Payer;
 use crate::domain::tariff::Tariff;
 use crate::domain::time::Period;
 use crate::store::page::MAX_PAGE_SIZE;
@@ -75,12 +76,7 @@ pub(super) async fn create(
     let store = who.recording(&state, (Action::BalanceCreate, subject(&balance)), (None, Some(&made)));
     store.create_balance(&balance).await.map_err(|error| refused(error, &balance))?;
     forget(&state, &balance).await?;
-    if !has_fees(&state, &balance).await? {
-        let (owner, nothing) = match &balance.owner {
-            Owner::App(_) | Owner::Partner(_) => (balance.owner.kind(), "nothing is paid from this balance"),
-            Owner::Merchant { .. } => ("app", "nothing is counted on this cap"),
-        };
-        let warning = format!("no plan that this {owner} is subscribed to has fees in {currency}: {nothing}");
+    if let Some(warning) = warning(&state, &balance).await? {
         made["warning"] = json!(warning);
     }
     tracing::info!(balance = %balance.id, owner = balance.owner.id(), kind = kind.name(), "a balance was made");
@@ -97,9 +93,48 @@ pub(super) async fn forget(state: &AdminState, balance: &Balance) -> Result<(), 
     Ok(())
 }
 
-/// Whether a plan to which someone is subscribed whose fees it pays has fees in its currency, or shares that it counts, which are in that
-/// of each sale; or nobody is subscribed to any yet.
-async fn has_fees(state: &AdminState, balance: &Balance) -> Result<bool, Problem> {
+/// What its maker may not have meant: a new balance pays nothing, or is used up from the start, so that no sale passes.
+async fn warning(state: &AdminState, balance: &Balance) -> Result<Option<String>, Problem> {
+    let (currency, counts_shares) = (balance.currency, balance.counts_shares);
+    // A share is in the currency of its sale.
+    let is_counted = |tariff: &Tariff| {
+        let has_fees = tariff.currency == currency && !tariff.fees.is_empty();
+        has_fees || (counts_shares && tariff.share.is_some())
+    };
+    if !may_have(state, balance, is_counted).await? {
+        let (owner, nothing) = match &balance.owner {
+            Owner::App(_) | Owner::Partner(_) => (balance.owner.kind(), "nothing is paid from this balance"),
+            Owner::Merchant { .. } => ("app", "nothing is counted on this cap"),
+        };
+        return Ok(Some(format!(
+            "no plan that this {owner} is subscribed to has fees in {currency}: {nothing}"
+        )));
+    }
+    if balance.used_up_until.is_none() || !may_have(state, balance, owes_shares).await? {
+        return Ok(None);
+    }
+    let sellers = match &balance.owner {
+        Owner::App(_) | Owner::Merchant { .. } => "this app",
+        Owner::Partner(_) => "this partner's apps",
+    };
+    let until = if balance.kind.is_monthly() { "its limit is raised" } else { "money is paid in" };
+    Ok(Some(format!(
+        "until {until}, sales of {sellers} are refused of which a share may be owed, in whatever currency: that only their answers tell"
+    )))
+}
+
+/// Whether there are sales of which a partner owes a share.
+fn owes_shares(tariff: &Tariff) -> bool {
+    let mut items = tariff.share.iter().flat_map(|share| &share.items);
+    items.any(|item| item.paid_by == Payer::Partner)
+}
+
+/// Whether a plan to which someone is subscribed whose fees are counted on a balance has such prices; or nobody is subscribed to any yet.
+async fn may_have(
+    state: &AdminState,
+    balance: &Balance,
+    is_such: impl Fn(&Tariff) -> bool + Send,
+) -> Result<bool, Problem> {
     let apps = match &balance.owner {
         Owner::App(app) | Owner::Merchant { app, .. } => vec![app.clone()],
         Owner::Partner(partner) => {
@@ -117,11 +152,7 @@ async fn has_fees(state: &AdminState, balance: &Balance) -> Result<bool, Problem
         for subscription in state.store.subscriptions_of(app).await? {
             let Some(plan) = snapshot.plans.get(&subscription.plan) else { continue };
             is_subscribed = true;
-            let has_fees = |tariff: &Tariff| {
-                let has_fees = tariff.currency == balance.currency && !tariff.fees.is_empty();
-                has_fees || (balance.counts_shares && tariff.share.is_some())
-            };
-            if plan.versions.iter().any(|version| has_fees(&version.tariff)) {
+            if plan.versions.iter().any(|version| is_such(&version.tariff)) {
                 return Ok(true);
             }
         }

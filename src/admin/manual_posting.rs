@@ -16,10 +16,14 @@ use crate::billing::ledger::manual::{ManualError, Posted, post as post_by_hand};
 use crate::domain::account::{Account, Party, Purpose};
 use crate::domain::action::Action;
 use crate::domain::audit::Subject;
+use crate::domain::balance::{Balance, Owner};
 use crate::domain::id::PostingName;
 use crate::domain::manual_posting::{InvalidPosting, ManualPosting};
 use crate::domain::money::{Amount, Currency};
 use crate::store::StoreError;
+
+/// How many balances a warning names.
+const NAMED: usize = 3;
 
 /// `POST /admin/ledger/postings`: `{"cause": …, "debit": ACCOUNT, "credit": ACCOUNT, "amount": "100.00", "currency": "CNY",
 /// "reason": …}`, and `expires_in` if it is to wait until it is resolved, for so long. The same again changes nothing and gives the
@@ -74,7 +78,7 @@ pub(super) async fn post(
     ok(answer)
 }
 
-/// Warns of a payment by hand of fees that a balance pays: what is paid into that pays them once more.
+/// Warns of a payment by hand of what a balance may pay: what is paid into that pays it once more.
 pub(super) async fn warn(
     state: &AdminState,
     posting: &ManualPosting,
@@ -84,13 +88,30 @@ pub(super) async fn warn(
     else {
         return Ok(());
     };
-    if let Some(balance) = state.store.paying_for(partner, posting.amount.currency).await? {
+    let paying = state.store.paying_for(partner, posting.amount.currency, NAMED + 1).await?;
+    if !paying.is_empty() {
+        let mut named: Vec<String> = paying.iter().take(NAMED).map(pays).collect();
+        if paying.len() > NAMED {
+            named.push("and those of other apps from others".to_owned());
+        }
         answer["warning"] = json!(format!(
-            "fees of {partner} are paid from {balance}: by hand only what pays shares and what is charged by the month is posted. What \
-             pays fees is paid in, by `tollgate balance deposit {balance}`; a later deposit would pay them once more"
+            "{}. What pays these is paid in there, as a later deposit would pay them once more; by hand is posted what pays anything \
+             else, such as what is charged by the month",
+            named.join(", ")
         ));
     }
     Ok(())
+}
+
+/// What is paid from a balance, whose, and how it is paid into.
+fn pays(balance: &Balance) -> String {
+    let what = if balance.counts_shares { "fees and shares" } else { "fees" };
+    let whose = match &balance.owner {
+        Owner::App(app) | Owner::Merchant { app, .. } => format!("app {app}"),
+        Owner::Partner(partner) => format!("all apps of {partner}"),
+    };
+    let id = &balance.id;
+    format!("{what} of {whose} are paid from {id} (`tollgate balance deposit {id}`)")
 }
 
 pub(super) fn text(value: &Value) -> Result<String, String> {

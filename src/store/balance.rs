@@ -126,7 +126,8 @@ impl Store {
         all(rows)
     }
 
-    /// A balance into which money is paid, that has not ended, and from which fees of a partner's apps in a currency are paid, if there is one.
+    /// The balances into which money is paid, that have not ended, and from which fees of a partner's apps in a currency are paid: so many
+    /// at most.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
@@ -134,19 +135,20 @@ impl Store {
         &self,
         partner: &PartnerId,
         currency: Currency,
-    ) -> Result<Option<BalanceId>, StoreError> {
-        let found: Option<(String,)> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select b.id from balance b where b.ended_at is null and b.kind <> 'budget' and b.currency = $2 \
-                 and ((b.owner_kind = 'partner' and b.owner = $1) \
-                 or (b.owner_kind = 'app' and b.owner in (select id from app where partner = $1))) order by b.id limit 1",
-            )
+        most: usize,
+    ) -> Result<Vec<Balance>, StoreError> {
+        let rows: Vec<BalanceRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_balance!(
+                "where ended_at is null and kind <> 'budget' and currency = $2 and ((owner_kind = 'partner' and owner = $1) \
+                 or (owner_kind = 'app' and owner in (select a.id from app a where a.partner = $1))) order by id limit $3"
+            ))
             .bind(partner.as_str())
             .bind(currency.to_string())
-            .fetch_optional(db)
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
+            .fetch_all(db)
             .await
         })?;
-        found.map(|(id,)| parse("balance.id", &id)).transpose()
+        all(rows)
     }
 
     /// What the fees of apps are paid from, each given with its partner; apps that have nothing such are left out.

@@ -57,7 +57,8 @@ async fn a_payment_by_hand_of_what_a_balance_pays_is_warned_of() {
     for body in [payment("paid-2", &owed, "1.00"), waits] {
         let posted = world.post("/admin/ledger/postings", &body).await.expect(200);
         let warning = text(&posted, "warning");
-        assert!(warning.contains(&format!("tollgate balance deposit {made}")), "{warning}");
+        let whose = format!("fees and shares of all apps of {partner} are paid from {made}");
+        assert!(warning.contains(&format!("{whose} (`tollgate balance deposit {made}`)")), "{warning}");
     }
     let dollars = json!({
         "cause": "paid-4", "debit": "platform:cash", "credit": owed, "amount": "1.00", "currency": "USD",
@@ -65,6 +66,62 @@ async fn a_payment_by_hand_of_what_a_balance_pays_is_warned_of() {
     });
     let posted = world.post("/admin/ledger/postings", &dollars).await.expect(200);
     assert!(posted.get("warning").is_none(), "{posted}");
+}
+
+/// Of a partner's apps some have a balance: what the others owe is paid by hand.
+#[tokio::test]
+async fn a_payment_by_hand_is_warned_of_by_the_apps_whose_fees_balances_pay() {
+    let world = World::new().await;
+    let app = world.app().await;
+    let (partner, mut named) = (text(&app, "partner"), Vec::new());
+    let body = |number: u8| {
+        payment(&format!("paid-{number}"), &format!("partner:{partner}:receivable"), "1.00")
+    };
+    let unpaid = world.post("/admin/ledger/postings", &body(0)).await.expect(200);
+    assert!(unpaid.get("warning").is_none(), "{unpaid}");
+    for number in 1..=4 {
+        let another = json!({
+            "partner": partner, "name": "Another", "redirect_uris": ["http://127.0.0.1:9999/callback"],
+            "scopes": ["order:read"], "default_scopes": ["order:read"],
+        });
+        let id = text(&world.post("/admin/apps", &another).await.expect(201), "id");
+        let counts = if number == 1 { "fees" } else { "fees_and_shares" };
+        let balance = json!({"app": id, "kind": "prepaid", "currency": "CNY", "counts": counts});
+        let balance = text(&world.post("/admin/balances", &balance).await.expect(201), "id");
+        let what = counts.replace('_', " ");
+        let deposit = format!("`tollgate balance deposit {balance}`");
+        named.push(format!("{what} of app {id} are paid from {balance} ({deposit})"));
+        let posted = world.post("/admin/ledger/postings", &body(number)).await.expect(200);
+        let warning = text(&posted, "warning");
+        let told = named.iter().filter(|one| warning.contains(*one)).count();
+        let others = warning.contains("and those of other apps from others");
+        assert_eq!((told, others), (usize::from(number.min(3)), number == 4), "{warning}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_balance_that_keeps_sales_from_passing_is_warned_of() {
+    let world = World::new().await;
+    let app = text(&world.app().await, "id");
+    let partner = world.partner().await;
+    for (body, warning) in [
+        (
+            json!({"app": app, "kind": "prepaid", "currency": "EUR"}),
+            Some("until money is paid in, sales of this app"),
+        ),
+        (json!({"app": app, "kind": "prepaid", "currency": "USD", "counts": "fees"}), None),
+        (json!({"app": app, "kind": "credit", "limit": "1.00", "currency": "CNY"}), None),
+        (
+            json!({"partner": partner, "kind": "budget", "limit": "0.00", "currency": "CNY"}),
+            Some("until its limit is raised, sales of this partner's apps"),
+        ),
+    ] {
+        let made = world.post("/admin/balances", &body).await.expect(201);
+        match warning {
+            Some(warning) => assert!(text(&made, "warning").starts_with(warning), "{made}"),
+            None => assert!(made.get("warning").is_none(), "{made}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -56,6 +56,22 @@ fn once_shares_have_used_up_a_balance_no_sale_passes_until_money_comes_in() {
     assert_eq!(check["findings"], json!([]), "{check}");
 }
 
+/// In which currency a sale is only its answer tells: what is used up in one keeps all from passing.
+#[test]
+fn a_balance_without_money_in_another_currency_keeps_sales_from_passing_and_says_so() {
+    let dev = without_fees();
+    let bearer = dev.bearer(0);
+    let body = json!({"app": dev.told("/app/client_id"), "kind": "prepaid", "currency": "EUR"});
+    let made = dev.admin("POST", "/admin/balances", &body.to_string()).json();
+    assert!(text(&made, "warning").starts_with("until money is paid in, sales of this app"), "{made}");
+    let paid = Paid(text(&made, "id"));
+    wait_for("a refusal", || dev.order(&bearer, "p-1001").is_some_and(|answer| answer.status == 402));
+    assert_eq!(dev.order(&bearer, "p-1001").expect("an answer").code(), "balance_exhausted");
+    assert_eq!(paid.deposit(&dev, "0.01", "transfer 1").status, 200);
+    wait_for("a sale", || dev.order(&bearer, "p-1001").is_some_and(|answer| answer.status == 201));
+    assert_eq!(paid.spent(&dev), "0.00", "it bears what is in its currency");
+}
+
 #[test]
 fn shares_are_owed_beside_a_balance_of_fees_alone() {
     let dev = without_fees();
