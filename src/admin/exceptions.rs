@@ -15,13 +15,17 @@ use super::problem::Problem;
 use super::rated;
 use super::state::AdminState;
 use crate::billing::books::BooksTime;
-use crate::billing::books::exceptions::{Decision, Given, Reason, Resolved, resolve as decide};
+use crate::billing::books::exceptions::{
+    Decision, Given, Reason, Resolved, resolve as decide, transaction_to_json,
+};
 use crate::billing::error::BillingError;
 use crate::domain::action::Action;
 use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::id::AppId;
 use crate::domain::transaction::{Transaction, TransactionKind};
 use crate::store::exception_resolution::Resolution;
+use crate::store::pending_sale::PendingSale;
+use crate::store::usage::UsageRow;
 use crate::store::usage_exception::UsageException;
 
 /// Most bytes that are shown of what could not be read; the store has all of them.
@@ -32,16 +36,23 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: P
     let paging = parameters.page();
     parameters.finish()?;
     let exceptions = state.store.open_exceptions(&paging.page).await?;
+    let ids: Vec<String> = exceptions.iter().filter_map(|exception| exception.usage.clone()).collect();
+    let calls = state.store.usage_records(&ids).await?;
+    let shown = |exception: &UsageException| {
+        shown(exception, exception.usage.as_ref().and_then(|usage| calls.get(usage)))
+    };
     ok(page(&exceptions, paging.size, |exception| &exception.id, shown))
 }
 
-fn shown(exception: &UsageException) -> Value {
+fn shown(exception: &UsageException, call: Option<&UsageRow>) -> Value {
     json!({
         "id": exception.id,
         "kind": exception.kind.name(),
         "at": exception.at.to_string(),
         "usage": exception.usage,
         "app": exception.app,
+        "route": call.and_then(|call| call.route.as_deref()),
+        "transaction": call.and_then(|call| call.transaction.as_ref()).map(transaction_to_json),
         "waits_for_sale": exception.sale,
         "reason": exception.reason,
         "payload_bytes": exception.payload.as_ref().map(Vec::len),
@@ -73,7 +84,8 @@ impl Choice {
 /// `POST /admin/exceptions/{id}/resolve`: `{"decision": "waive" | "rate_again" | "rate_at_its_time" | "rate_by", "who": …, "why": …}`;
 /// to rate by given evidence, `units` and, if one passed through, `transaction` too; of a call whose units are charged already, the
 /// `transaction` alone, and with it `sale_app` if several apps have a sale of that id. Who and why are kept for
-/// ever. The same again changes nothing and gives the same. A call's exception goes by the id of its usage record, too.
+/// ever. The same again changes nothing and gives the same. A call's exception goes by the id of its usage record, too. `charges` are
+/// all of the call, `pending_share` what is still pending of the share of its sale, if anything is.
 pub(super) async fn resolve(
     State(state): State<Arc<AdminState>>,
     caller: Administrator,
@@ -100,11 +112,14 @@ pub(super) async fn resolve(
     let resolved = decided((&state, &caller), &id, (decision, Reason { who, why }), None).await?;
     let mut answer = resolution(&resolved);
     // What could not be read is of no usage record, and never charged.
-    let charges = match id.strip_prefix("usage:") {
-        Some(usage) => rated::charges(&state.store, usage).await?,
-        None => Vec::new(),
+    let (charges, pending) = match id.strip_prefix("usage:") {
+        Some(usage) => {
+            (rated::charges(&state.store, usage).await?, state.store.pending_sale_of(usage).await?)
+        }
+        None => (Vec::new(), None),
     };
     answer["charges"] = charges.into();
+    answer["pending_share"] = pending.as_ref().map(pending_share).into();
     ok(answer)
 }
 
@@ -156,6 +171,15 @@ fn resolution(resolution: &Resolved) -> Value {
     answer["was_resolved"] = json!(resolution.was_resolved);
     answer["changes_share"] = json!(resolution.changes_share);
     answer
+}
+
+/// What is pending of the share of the sale that a call made, or said something of.
+fn pending_share(sale: &PendingSale) -> Value {
+    json!({
+        "sale": sale.id,
+        "amount": sale.pending.to_string(),
+        "currency": sale.pending.currency.code(),
+    })
 }
 
 /// What was decided about an exception, by whom, why and when.

@@ -132,8 +132,8 @@ pub(super) async fn history(
     let mut transaction = state.store.begin_reading().await?;
     let currencies = transaction.currencies_of(&account).await?;
     transaction.roll_back().await?;
-    if let (None, [one, other, ..]) = (wanted, currencies.as_slice()) {
-        let detail = format!("must be given: there are postings in {one}, and in {other}");
+    if wanted.is_none() && currencies.len() > 1 {
+        let detail = format!("must be given: there are postings in {}", currencies.join(", "));
         parameters.wrong("currency", detail);
     }
     parameters.finish()?;

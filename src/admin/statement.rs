@@ -1,6 +1,6 @@
 //! Statements of open and closed periods, down to each charge; and the closing of a period.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -27,7 +27,7 @@ use crate::domain::money::Currency;
 use crate::domain::period_charge::PeriodCharge;
 use crate::domain::statement::{Statement, StatementStanding};
 use crate::domain::time::{Period, Zone};
-use crate::store::usage::{MAX_LISTED, UsageRow};
+use crate::store::usage::MAX_LISTED;
 
 /// Charges of a full page, as the store gives them.
 const PAGE: usize = MAX_LISTED as usize;
@@ -80,14 +80,18 @@ pub(super) async fn close(
     ok(answer)
 }
 
-/// `GET /admin/statements/{period}/{app}`, a statement for each currency, as JSON, CSV or HTML, as `Accept` says. All three
-/// come from what was kept when the period was closed; see [`content`] for that itself.
+/// `GET /admin/statements/{period}/{app}?currency=`, a statement for each currency, or that in one, as JSON, CSV or HTML, as `Accept`
+/// says. All three come from what was kept when the period was closed; see [`content`] for that itself.
 pub(super) async fn get(
     State(state): State<Arc<AdminState>>,
     Ids(period, app): Ids,
     headers: HeaderMap,
+    mut parameters: Parameters,
 ) -> Answer {
-    let statements = find(&state, &period, &app).await?;
+    let currency = parameters.optional::<Currency>("currency");
+    parameters.finish()?;
+    let mut statements = find(&state, &period, &app).await?;
+    keep_those_in(currency, &mut statements, |statement| statement.currency.code())?;
     let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (media_type, text) = match accepted {
         "text/csv" => ("text/csv; charset=utf-8", to_csv(&statements).map_err(|_| Problem::Internal)?),
@@ -107,14 +111,30 @@ pub(super) async fn content(
     let currency = parameters.optional::<Currency>("currency");
     let (period, app) = named(&period, &app)?;
     let mut contents = contents(&state, period, &app).await?;
-    contents.retain(|(other, _)| currency.is_none_or(|wanted| wanted.code() == other));
-    if let [(one, _), (other, _), ..] = contents.as_slice() {
-        let detail = format!("must be given: there is one in {one}, and one in {other}");
-        parameters.wrong("currency", detail);
+    keep_those_in(currency, &mut contents, |(currency, _)| currency.as_str())?;
+    if contents.len() > 1 {
+        let all: Vec<&str> = contents.iter().map(|(currency, _)| currency.as_str()).collect();
+        parameters.wrong("currency", format!("must be given: there are statements in {}", all.join(", ")));
     }
     parameters.finish()?;
     let (_, content) = contents.pop().ok_or_else(missing)?;
     Ok(([(CONTENT_TYPE, "application/json")], content).into_response())
+}
+
+/// Leaves only what is in a currency, if one is wanted; if there is none in that, it says in which there are.
+fn keep_those_in<T>(
+    wanted: Option<Currency>,
+    statements: &mut Vec<T>,
+    currency: impl Fn(&T) -> &str,
+) -> Result<(), Problem> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let all = statements.iter().map(&currency).collect::<Vec<_>>().join(", ");
+    statements.retain(|statement| currency(statement) == wanted.code());
+    if statements.is_empty() && !all.is_empty() {
+        let told = format!("There is no statement in {wanted} of that app and period; there are: {all}.");
+        return Err(Problem::NoSuchName(told));
+    }
+    Ok(())
 }
 
 /// Each with its currency.
@@ -214,12 +234,9 @@ async fn name_calls(state: &AdminState, charges: &mut Value) -> Result<(), Probl
     let Some(charges) = charges["items"].as_array_mut() else { return Ok(()) };
     let ids: BTreeSet<String> =
         charges.iter().filter_map(|charge| charge["usage"].as_str().map(str::to_owned)).collect();
-    let mut transaction = state.store.begin_reading().await?;
-    let calls = transaction.usage_records(&ids.into_iter().collect::<Vec<_>>()).await?;
-    transaction.roll_back().await?;
-    let calls: BTreeMap<&str, &UsageRow> = calls.iter().map(|call| (call.id.as_str(), call)).collect();
+    let calls = state.store.usage_records(&ids.into_iter().collect::<Vec<_>>()).await?;
     for charge in charges {
-        let call = charge["usage"].as_str().and_then(|id| calls.get(id).copied());
+        let call = charge["usage"].as_str().and_then(|id| calls.get(id));
         charge["at"] = json!(call.map(|call| call.at.to_string()));
         charge["route"] = json!(call.and_then(|call| call.route.as_deref()));
         charge["method"] = json!(call.map(|call| call.method.as_str()));

@@ -139,8 +139,17 @@ impl Kind {
     }
 }
 
-const COLUMNS: &[Column] =
-    &[("id", "/id"), ("kind", "/kind"), ("at", "/at"), ("app", "/app"), ("why", "/reason")];
+const COLUMNS: &[Column] = &[
+    ("id", "/id"),
+    ("kind", "/kind"),
+    ("at", "/at"),
+    ("app", "/app"),
+    ("route", "/route"),
+    ("transaction", "/transaction/id"),
+    ("amount", "/transaction/amount"),
+    ("currency", "/transaction/currency"),
+    ("why", "/reason"),
+];
 
 const CHARGES: &[Column] = &[
     ("charge", "/kind"),
@@ -175,7 +184,7 @@ pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
     }
 }
 
-/// That it is resolved, and all that its call is charged, for this or before.
+/// That it is resolved, all that its call is charged, for this or before, and what is pending of the share of its sale.
 fn told(id: &str, resolved: &Value, screen: &Screen) -> Outcome {
     let again = if resolved["was_resolved"] == true { " already; nothing has changed" } else { "" };
     screen.note(&format!("{id} is resolved{again}."))?;
@@ -190,7 +199,14 @@ fn told(id: &str, resolved: &Value, screen: &Screen) -> Outcome {
             "It changed no share: its sale has none, has nothing left that it could be of, or has counted it already.",
         )?;
     }
-    screen.list(charges, CHARGES, "Nothing is charged for its call.")
+    screen.list(charges, CHARGES, "Nothing is charged for its call.")?;
+    let pending = &resolved["pending_share"];
+    match (pending["amount"].as_str(), pending["currency"].as_str(), pending["sale"].as_str()) {
+        (Some(amount), Some(currency), Some(sale)) => screen.lines(&format!(
+            "{amount} {currency} of the share of sale {sale} is pending: it stands on no statement until its money moved."
+        )),
+        _ => Ok(()),
+    }
 }
 
 impl Resolve {

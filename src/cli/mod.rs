@@ -27,6 +27,7 @@ mod key;
 mod key_inspection;
 mod ledger;
 mod listen;
+mod listing;
 mod log;
 mod merchant;
 mod node;

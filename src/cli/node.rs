@@ -16,6 +16,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use super::failure::{Failure, Outcome};
+use super::listing::with_listing;
 use super::query::with_query;
 use crate::config::environment;
 
@@ -316,6 +317,6 @@ impl Node {
             let fields = problem["errors"].as_array().into_iter().flatten().filter_map(field).collect();
             return Failure::Refused { detail, fields };
         }
-        anyhow!(detail).into()
+        anyhow!(with_listing(&detail)).into()
     }
 }

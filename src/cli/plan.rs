@@ -1,12 +1,12 @@
 //! `tollgate plan`: what the policies in force offer. Plans are changed in the policy files, not here.
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::failure::Outcome;
 use super::node::NodeArguments;
 use super::query::segment;
-use super::screen::{Column, Format, Screen};
+use super::screen::{Column, Format, Screen, cell};
 
 #[derive(Debug, Args)]
 pub(super) struct PlanArguments {
@@ -48,6 +48,7 @@ const VERSIONS: &[Column] = &[
     ("at least", "/minimum"),
     ("share %", "/share/percent"),
     ("limits", "/limits"),
+    ("quotas", "/quotas"),
     ("file", "/source"),
 ];
 
@@ -61,15 +62,17 @@ const ITEMS: &[Column] = &[
     ("file", "/source"),
 ];
 
-/// The items of the shares of versions that have more than one percentage.
+/// The items of the shares of all versions.
 const SHARES: &[Column] = &[
     ("version", "/version"),
     ("share", "/item"),
     ("categories", "/categories"),
     ("routes", "/routes"),
     ("price", "/price"),
+    ("of", "/base"),
     ("paid by", "/paid_by"),
     ("earned", "/earned"),
+    ("split", "/split"),
     ("file", "/source"),
 ];
 
@@ -87,11 +90,9 @@ pub(super) fn run(arguments: PlanArguments, screen: &Screen) -> Outcome {
                     let versions = plan["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
                     screen.list(versions, VERSIONS, "The plan has no versions.")?;
                     let fees = versions.iter().flat_map(|version| items(version, "/fees"));
-                    let is_of_several = |version: &&Value| version["share"]["percent"].is_null();
-                    let shares = versions.iter().filter(is_of_several);
-                    let shares = shares.flat_map(|version| items(version, "/share/items"));
+                    let shares = versions.iter().flat_map(|version| items(version, "/share/items"));
                     below(screen, &fees.collect::<Vec<_>>(), ITEMS)?;
-                    below(screen, &shares.collect::<Vec<_>>(), SHARES)
+                    below(screen, &shares.map(in_words).collect::<Vec<_>>(), SHARES)
                 }
             }
         }
@@ -116,4 +117,41 @@ fn items(version: &Value, at: &str) -> Vec<Value> {
         item
     };
     items.iter().map(with_version).collect()
+}
+
+/// An item of a share with what it is taken of, and who gets which part of it, in words.
+fn in_words(mut item: Value) -> Value {
+    let held = [("with_tax", "tax"), ("with_shipping", "shipping")];
+    let left_out: Vec<&str> =
+        held.iter().filter(|(field, _)| item[*field] == false).map(|(_, name)| *name).collect();
+    let base = match left_out.as_slice() {
+        [] => "the amount".to_owned(),
+        names => format!("the amount without {}", names.join(" and ")),
+    };
+    let part = |part: &Value| format!("{} {}", cell(part.get("to")), cell(part.get("weight")));
+    let split = match item["split"].as_array() {
+        Some(parts) => parts.iter().map(part).collect::<Vec<_>>().join(", "),
+        None => "platform".to_owned(),
+    };
+    (item["base"], item["split"]) = (json!(base), json!(split));
+    item
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_share_is_taken_of_and_who_gets_it_is_told_in_words() {
+        let told = |item: Value| {
+            let item = in_words(item);
+            (cell(item.get("base")), cell(item.get("split")))
+        };
+        let all = json!({"with_tax": true, "with_shipping": true, "split": null});
+        assert_eq!(told(all), ("the amount".to_owned(), "platform".to_owned()));
+        let split = json!([{"to": "platform", "weight": 70}, {"to": "carrier", "weight": 30}]);
+        let some = json!({"with_tax": false, "with_shipping": false, "split": split});
+        let expected = ("the amount without tax and shipping", "platform 70, carrier 30");
+        assert_eq!(told(some), (expected.0.to_owned(), expected.1.to_owned()));
+    }
 }

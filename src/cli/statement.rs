@@ -10,6 +10,7 @@ use super::failure::Outcome;
 use super::node::NodeArguments;
 use super::query::{segment, with_query};
 use super::screen::{Column, Format, Screen};
+use crate::domain::money::Currency;
 use crate::domain::time::Period;
 
 #[derive(Debug, Args)]
@@ -45,7 +46,13 @@ enum Action {
         app: Option<String>,
     },
     /// One app's statement, line by line
-    Show(Which),
+    Show {
+        #[command(flatten)]
+        which: Which,
+        /// Only that in this currency [default: one for each in which the app was charged]
+        #[arg(long, value_name = "CODE")]
+        currency: Option<Currency>,
+    },
     /// Each charge behind one app's statement, with its usage record, plan version and rule: why was this charged?
     Charges(Which),
     /// Write one app's statement as a file for a program or a printer
@@ -55,9 +62,9 @@ enum Action {
         /// In what form
         #[arg(long, value_enum, default_value = "csv")]
         format: ExportFormat,
-        /// As JSON, if the app has final statements in more than one currency: which
+        /// Only that in this currency; as JSON it is needed if there is more than one [default: all]
         #[arg(long, value_name = "CODE")]
-        currency: Option<String>,
+        currency: Option<Currency>,
         /// Where to [default: standard output]
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
@@ -78,6 +85,12 @@ impl Which {
     fn path(&self) -> String {
         format!("/admin/statements/{}/{}", self.period, segment(&self.app))
     }
+
+    /// The path of its statements, or of what is below them: of that in a currency, if one is named.
+    fn path_in(&self, currency: Option<Currency>, below: &str) -> String {
+        let path = format!("{}{below}", self.path());
+        with_query(&path, &[("currency", currency.as_ref().map(Currency::code))])
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -92,14 +105,11 @@ enum ExportFormat {
 
 impl ExportFormat {
     /// The path of an export and its media type.
-    fn of(self, which: &Which, currency: Option<&str>) -> (String, &'static str) {
+    fn of(self, which: &Which, currency: Option<Currency>) -> (String, &'static str) {
         match self {
-            Self::Json => {
-                let path = format!("{}/content", which.path());
-                (with_query(&path, &[("currency", currency)]), "application/json")
-            }
-            Self::Csv => (which.path(), "text/csv"),
-            Self::Html => (which.path(), "text/html"),
+            Self::Json => (which.path_in(currency, "/content"), "application/json"),
+            Self::Csv => (which.path_in(currency, ""), "text/csv"),
+            Self::Html => (which.path_in(currency, ""), "text/html"),
         }
     }
 }
@@ -163,13 +173,13 @@ pub(super) fn run(arguments: StatementArguments, screen: &Screen) -> Outcome {
             let statements = node.list(&with_query("/admin/statements", &query))?;
             screen.list(&statements, COLUMNS, "Nothing was used in that period.")
         }
-        Action::Show(which) => show(&node.list(&which.path())?, screen),
+        Action::Show { which, currency } => show(&node.list(&which.path_in(currency, ""))?, screen),
         Action::Charges(which) => {
             let charges = node.list(&format!("{}/charges", which.path()))?;
             screen.list(&charges, CHARGES, "Nothing was charged in that period.")
         }
         Action::Export { which, format, currency, to } => {
-            let (path, media_type) = format.of(&which, currency.as_deref());
+            let (path, media_type) = format.of(&which, currency);
             let exported = node.download(&path, media_type)?;
             match to {
                 Some(file) => Ok(std::fs::write(&file, &exported)

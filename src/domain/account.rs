@@ -126,7 +126,10 @@ impl FromStr for Party {
 
 /// A text that names no account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an account such as partner:acme:receivable or platform:revenue:fees")]
+#[error(
+    "{0:?} is not an account such as partner:acme:receivable or platform:revenue:fees; it ends in one of {purposes}",
+    purposes = Purpose::ALL.map(Purpose::name).join(", ")
+)]
 pub struct UnknownAccount(String);
 
 impl FromStr for Account {
@@ -169,5 +172,7 @@ mod tests {
         {
             assert!(bad.parse::<Account>().is_err(), "{bad:?} was taken");
         }
+        let told = "partner:a".parse::<Account>().unwrap_err().to_string();
+        assert!(told.contains("one of receivable, payable, pending, revenue:fees"), "{told}");
     }
 }

@@ -1,5 +1,7 @@
 //! The transaction that passed through with a call, as its route's meter names it.
 
+use rust_decimal::Decimal;
+
 use crate::domain::id::{CategoryName, InvalidId, PartnerId, PartyName};
 use crate::domain::money::{Amount, Currency, MoneyError};
 use crate::domain::transaction::{Details, Extent, MAX_TRANSACTION_ID, Transaction, is_transaction_id};
@@ -20,8 +22,8 @@ pub(super) fn read(meter: &TransactionMeter, variables: &Variables) -> Result<Tr
     let details = Details {
         extent: if amount.is_some() { Extent::Amount } else { Extent::Rest },
         reach: meter.reach,
-        tax: meter.tax.as_ref().map(|tax| minor(tax, currency, variables)).transpose()?,
-        shipping: meter.shipping.as_ref().map(|shipping| minor(shipping, currency, variables)).transpose()?,
+        tax: held(meter.tax.as_ref(), currency, variables)?,
+        shipping: held(meter.shipping.as_ref(), currency, variables)?,
         category: category(meter, variables)?,
         parties: parties(meter, variables)?,
     };
@@ -29,9 +31,25 @@ pub(super) fn read(meter: &TransactionMeter, variables: &Variables) -> Result<Tr
     Ok(Transaction { id, of, amount, kind: meter.kind, details })
 }
 
-/// Minor units of an amount; none below zero.
+/// Minor units of an amount.
 fn minor(expression: &Expression, currency: Currency, variables: &Variables) -> Result<i64, String> {
     let value = expression.evaluate_decimal(variables).map_err(|error| error.to_string())?;
+    in_minor(value, expression, currency)
+}
+
+/// Minor units of what an amount holds; nothing, which is not zero, if that is null.
+fn held(
+    expression: Option<&Expression>,
+    currency: Currency,
+    variables: &Variables,
+) -> Result<Option<i64>, String> {
+    let Some(expression) = expression else { return Ok(None) };
+    let value = expression.evaluate_optional_decimal(variables).map_err(|error| error.to_string())?;
+    value.map(|value| in_minor(value, expression, currency)).transpose()
+}
+
+/// Minor units of what an expression gave; none below zero.
+fn in_minor(value: Decimal, expression: &Expression, currency: Currency) -> Result<i64, String> {
     if value.is_sign_negative() && !value.is_zero() {
         return Err(format!("{}: a transaction's amount is not below zero", expression.source()));
     }

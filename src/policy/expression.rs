@@ -228,7 +228,25 @@ impl Expression {
     /// # Errors
     /// [`EvaluationError`] if it has none for these variables.
     pub fn evaluate_decimal(&self, variables: &Variables) -> Result<Decimal, EvaluationError> {
+        self.evaluate(variables).and_then(|value| self.decimal_of(value))
+    }
+
+    /// The same; `None` if it is null.
+    ///
+    /// # Errors
+    /// [`EvaluationError`] if it has none for these variables.
+    pub fn evaluate_optional_decimal(
+        &self,
+        variables: &Variables,
+    ) -> Result<Option<Decimal>, EvaluationError> {
         match self.evaluate(variables)? {
+            Value::Null => Ok(None),
+            value => self.decimal_of(value).map(Some),
+        }
+    }
+
+    fn decimal_of(&self, value: Value) -> Result<Decimal, EvaluationError> {
+        match value {
             Value::String(value) => parse_decimal(&value)
                 .map_err(|_| self.wrong_type(&Value::String(value), "a decimal such as 100.00")),
             Value::Int(value) => Ok(Decimal::from(value)),

@@ -19,9 +19,9 @@ pub struct TransactionMeter {
     pub kind: TransactionKind,
     /// Whose sale it may be of.
     pub reach: Reach,
-    /// Gives the tax that its amount holds.
+    /// Gives the tax that its amount holds, or null.
     pub tax: Option<Expression>,
-    /// Gives the shipping that its amount holds.
+    /// Gives the shipping that its amount holds, or null.
     pub shipping: Option<Expression>,
     /// Gives what is sold.
     pub category: Option<Expression>,

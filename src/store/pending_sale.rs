@@ -102,6 +102,24 @@ impl Store {
         super::row::all(rows)
     }
 
+    /// The sale that a usage record made, or said something of, if a share of it is pending.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn pending_sale_of(&self, usage: &str) -> Result<Option<PendingSale>, StoreError> {
+        let row: Option<PendingRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select s.usage, s.app, s.partner, s.id, s.currency, s.at, s.amount, s.share, s.pending, s.settles_within \
+                 from sale_event e join sale s on s.id = e.sale and s.app = e.app and s.currency = e.currency \
+                 where e.usage = $1 and s.pending > 0 and s.usage is not null",
+            )
+            .bind(usage)
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(PendingSale::try_from).transpose()
+    }
+
     /// How many sales should have been settled by `now` and are not, or not whole.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod page;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,6 +173,17 @@ impl Store {
             sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(db).await
         })?;
         row.map(UsageRow::try_from).transpose()
+    }
+
+    /// Usage records by their ids.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn usage_records(&self, ids: &[String]) -> Result<HashMap<String, UsageRow>, StoreError> {
+        let mut transaction = self.begin_reading().await?;
+        let rows = transaction.usage_records(ids).await?;
+        transaction.roll_back().await?;
+        Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
     }
 }
 

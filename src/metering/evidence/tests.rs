@@ -122,9 +122,9 @@ fn what_is_of_the_rest_has_no_amount_and_a_sale_says_what_it_holds_and_who_has_a
 
     let mut meter = order_meter();
     let transaction = meter.transaction.as_mut().unwrap();
-    let amount = |text: &str| Some(wanted(text, Wanted::Amount));
+    let held = |text: &str| Some(wanted(text, Wanted::OptionalAmount));
     let named = |text: &str| wanted(text, Wanted::OptionalIdentifier);
-    (transaction.tax, transaction.shipping) = (amount("response.body.tax"), amount("'0.50'"));
+    (transaction.tax, transaction.shipping) = (held("response.body.tax"), held("'0.50'"));
     transaction.category = Some(named("response.body.category"));
     transaction.parties = vec![
         ("carrier".parse().unwrap(), named("response.body.carrier")),
@@ -143,6 +143,33 @@ fn what_is_of_the_rest_has_no_amount_and_a_sale_says_what_it_holds_and_who_has_a
     let taxless =
         br#"{"id":"o-1","total_amount":"9.00","currency":"CNY","category":"pen","carrier":"haulier"}"#;
     assert!(matches!(evidence_by(&meter, 201, taxless), Evidence::Exception { .. }));
+}
+
+#[test]
+fn tax_and_shipping_that_are_null_are_absent_and_zero_is_zero() {
+    let mut meter = order_meter();
+    let transaction = meter.transaction.as_mut().unwrap();
+    transaction.tax =
+        Some(wanted("has(response.body.tax) ? response.body.tax : null", Wanted::OptionalAmount));
+    transaction.shipping = Some(wanted("response.body.shipping", Wanted::OptionalAmount));
+    let meter = reading(meter);
+    for (rest, expected) in [
+        (r#""shipping":null"#, Some((None, None))),
+        (r#""tax":null,"shipping":"0""#, Some((None, Some(0)))),
+        (r#""tax":"1.17","shipping":0.5"#, Some((Some(117), Some(50)))),
+        (r#""tax":"-1","shipping":null"#, None),
+        (r#""tax":false,"shipping":null"#, None),
+        (r#""tax":"1.17""#, None),
+    ] {
+        let body = format!(r#"{{"id":"o-1","total_amount":"9.00","currency":"CNY",{rest}}}"#);
+        let read = match evidence_by(&meter, 201, body.as_bytes()) {
+            Evidence::Billable { transaction: Some(sale), .. } => {
+                Some((sale.details.tax, sale.details.shipping))
+            }
+            _ => None,
+        };
+        assert_eq!(read, expected, "{body}");
+    }
 }
 
 #[test]

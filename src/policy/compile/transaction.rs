@@ -39,8 +39,8 @@ impl One<'_, '_> {
         };
         let of = optional("of", &entry.of, Wanted::Identifier);
         let amount = optional("amount", &entry.amount, Wanted::Amount);
-        let tax = optional("tax", &entry.tax, Wanted::Amount);
-        let shipping = optional("shipping", &entry.shipping, Wanted::Amount);
+        let tax = optional("tax", &entry.tax, Wanted::OptionalAmount);
+        let shipping = optional("shipping", &entry.shipping, Wanted::OptionalAmount);
         let category = optional("category", &entry.category, Wanted::OptionalIdentifier);
         let parties = self.parties(&entry.parties, declared);
         Some(TransactionMeter {

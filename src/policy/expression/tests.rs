@@ -91,6 +91,8 @@ fn what_a_policy_needs_is_taken() {
         ("2u", Wanted::Units),
         ("string(response.body.id)", Wanted::Identifier),
         ("100", Wanted::Amount),
+        ("has(response.body.tax) ? response.body.tax : null", Wanted::OptionalAmount),
+        ("null", Wanted::OptionalAmount),
         ("has(response.body.currency) ? response.body.currency : 'CNY'", Wanted::Currency),
     ] {
         assert_eq!(compile_for(text, wanted).err(), None, "{text}");
@@ -98,6 +100,8 @@ fn what_a_policy_needs_is_taken() {
     for (text, wanted) in [
         ("'2'", Wanted::Units),
         ("1.5", Wanted::Amount),
+        ("1.5", Wanted::OptionalAmount),
+        ("null", Wanted::Amount),
         ("response.status == 200", Wanted::Identifier),
         ("156", Wanted::Currency),
         ("principal.scopes", Wanted::Identifier),

@@ -13,6 +13,8 @@ pub enum Wanted {
     Identifier,
     /// An amount: a decimal as text, or a whole number.
     Amount,
+    /// An amount, or null.
+    OptionalAmount,
     /// A currency code.
     Currency,
     /// An id, or null.
@@ -30,7 +32,9 @@ impl Wanted {
                 matches!(kind, Kind::Text | Kind::Int | Kind::UInt | Kind::Any)
             }
             Self::Currency => kind.fits(&Kind::Text),
-            Self::OptionalIdentifier => *kind == Kind::Null || Self::Identifier.takes(kind),
+            Self::OptionalIdentifier | Self::OptionalAmount => {
+                *kind == Kind::Null || Self::Identifier.takes(kind)
+            }
             Self::Scopes => kind.fits(&Kind::Text) || kind.fits(&Kind::list(Kind::Text)),
         }
     }
@@ -41,6 +45,7 @@ impl Wanted {
             Self::Units => "a whole number",
             Self::Identifier => "a text or a whole number",
             Self::Amount => "a text such as 100.00, or a whole number",
+            Self::OptionalAmount => "a text such as 100.00, a whole number or null",
             Self::Currency => "a text such as CNY",
             Self::OptionalIdentifier => "a text, a whole number or null",
             Self::Scopes => "a text with blanks between the scopes, or a list of texts",

@@ -203,9 +203,9 @@ pub struct TransactionEntry {
     pub kind: TransactionKindName,
     /// Of anything but a sale: whose sale it may be of; one of the calling app when left out.
     pub sale_of: Option<ReachName>,
-    /// Of a sale: the tax that its amount holds. A share whose base has no tax needs it.
+    /// Of a sale: the tax that its amount holds, or null if it is not known. A share whose base has no tax needs it.
     pub tax: Option<String>,
-    /// Of a sale: the shipping that its amount holds. A share whose base has no shipping needs it.
+    /// Of a sale: the shipping that its amount holds, or null if it is not known. A share whose base has no shipping needs it.
     pub shipping: Option<String>,
     /// Of a sale: what is sold, a text of 1 to 128 visible ASCII characters. A share that is for some categories needs it.
     pub category: Option<String>,

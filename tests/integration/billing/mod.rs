@@ -1,5 +1,6 @@
 //! From a call to the books.
 
+mod absent;
 mod accounts;
 mod ahead;
 mod announced;

@@ -198,7 +198,8 @@ async fn a_refusal_is_told_field_by_field_with_status_3() {
     assert_eq!((answer.status, answer.out.as_str()), (3, ""));
     assert!(answer.err.contains("\n  --scope: ") && answer.err.contains("order:read"), "{}", answer.err);
     let missing = run(&world, &["app", "show", "app_x"]).await;
-    assert_eq!((missing.status, missing.err.trim()), (1, "tollgate: There is no such app."));
+    let told = "tollgate: There is no such app. `tollgate app list` lists those that there are.";
+    assert_eq!((missing.status, missing.err.trim()), (1, told));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! `tollgate exceptions` against a listening admin API: what someone knows of a call is said on the command line.
 
 use tollgate::domain::id::PartnerId;
-use tollgate::domain::share::{Held, Receiver, Share};
+use tollgate::domain::share::{Earned, Held, Receiver, Share};
 use tollgate::domain::split::Split;
 use tollgate::domain::transaction::{Details, Extent, TransactionKind};
 use tollgate::domain::usage::{Evidence, UsageRecord};
@@ -78,8 +78,33 @@ async fn all_that_a_share_goes_by_can_be_given() {
 }
 
 #[tokio::test]
+async fn what_is_pending_of_a_share_is_told_beside_what_is_charged() {
+    let world = World::new().await;
+    let mut tariff = tariff("0.01", 0, "2.5");
+    if let Some(Share { items }) = &mut tariff.share {
+        items.first_mut().unwrap().earned = Earned::OnSettlement;
+    }
+    register(&world.store, &plan("standard", 1), &tariff).await;
+    record(&world.store, 1, &[unreadable(1)]).await;
+    let usage = id(1);
+    let rate = ["exceptions", "resolve", &usage, "rate-by", "--units", "1", "--transaction", "o-1"];
+    let sale = ["--kind", "sale", "--amount", "44.00", "--currency", "CNY"];
+    let resolved = run(&world, &[&rate[..], &sale[..], &WHO[..]].concat()).await;
+    assert_eq!(resolved.status, 0, "{}", resolved.err);
+    for part in ["service_fee", "1.10 CNY of the share of sale o-1 is pending"] {
+        assert!(resolved.out.contains(part), "no {part:?} in {}", resolved.out);
+    }
+    let again = json(&world, &[&rate[..], &sale[..], &WHO[..]].concat()).await;
+    assert_eq!(again["pending_share"]["amount"], "1.10");
+}
+
+#[tokio::test]
 async fn what_stays_charged_though_it_is_waived_is_told() {
     let world = with(&[usage(1, 1, Some(sale("o-1", 100))), usage(2, 1, Some(sale("o-1", 200)))]).await;
+    let shown = run(&world, &["exceptions"]).await.out;
+    for part in ["place-order", "o-1", "2.00", "CNY"] {
+        assert!(shown.contains(part), "no {part:?} in {shown}");
+    }
     let listed = json(&world, &["exceptions"]).await;
     let waive = ["exceptions", "resolve", listed[0]["id"].as_str().unwrap(), "waive"];
     let waived = run(&world, &[&waive[..], &WHO[..]].concat()).await;
