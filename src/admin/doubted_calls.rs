@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::administrator::Administrator;
 use super::answer::{Answer, ok};
-use super::exceptions::decided;
+use super::exceptions::{decided, who};
 use super::fields::{self, Fields};
 use super::state::AdminState;
 use crate::billing::books::exceptions::{Decision, Reason};
@@ -31,7 +31,7 @@ pub(super) async fn resolve(
 ) -> Answer {
     let kind = body.required("kind", fields::one_of(|name| (name == "time").then_some(()), "time"));
     let decision = body.required("decision", fields::one_of(named, "waive, rate_again or rate_at_its_time"));
-    let (who, why) = (body.required("who", fields::name), body.required("why", fields::name));
+    let (who, why) = (who(&caller, &mut body), body.required("why", fields::name));
     let app = body.optional("app", fields::text::<AppId>);
     let node = body.optional("node", fields::text::<NodeId>);
     let from = body.optional("from", fields::text::<Timestamp>);

@@ -14,6 +14,7 @@ use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::rated;
 use super::state::AdminState;
+use super::token::OF_THE_NODE;
 use crate::billing::books::BooksTime;
 use crate::billing::books::exceptions::{
     Decision, Given, Reason, Resolved, resolve as decide, transaction_to_json,
@@ -83,9 +84,9 @@ impl Choice {
 
 /// `POST /admin/exceptions/{id}/resolve`: `{"decision": "waive" | "rate_again" | "rate_at_its_time" | "rate_by", "who": …, "why": …}`;
 /// to rate by given evidence, `units` and, if one passed through, `transaction` too; of a call whose units are charged already, the
-/// `transaction` alone, and with it `sale_app` if several apps have a sale of that id. Who and why are kept for
-/// ever. The same again changes nothing and gives the same. A call's exception goes by the id of its usage record, too. `charges` are
-/// all of the call, `pending_share` what is still pending of the share of its sale, if anything is.
+/// `transaction` alone, and with it `sale_app` if several apps have a sale of that id. Who and why are kept for ever; who is left out is
+/// whose name the token has. The same again changes nothing and gives the same. A call's exception goes by the id of its usage record,
+/// too. `charges` are all of the call, `pending_share` what is still pending of the share of its sale, if anything is.
 pub(super) async fn resolve(
     State(state): State<Arc<AdminState>>,
     caller: Administrator,
@@ -97,7 +98,7 @@ pub(super) async fn resolve(
         "decision",
         fields::one_of(Choice::named, "waive, rate_again, rate_at_its_time or rate_by"),
     );
-    let (who, why) = (body.required("who", fields::name), body.required("why", fields::name));
+    let (who, why) = (who(&caller, &mut body), body.required("why", fields::name));
     let units = body.optional("units", units);
     let transaction = body.optional("transaction", transaction);
     let sale_app = body.optional("sale_app", fields::text::<AppId>);
@@ -121,6 +122,17 @@ pub(super) async fn resolve(
     answer["charges"] = charges.into();
     answer["pending_share"] = pending.as_ref().map(pending_share).into();
     ok(answer)
+}
+
+/// Who decides: whom the body names, else whose token it is.
+pub(super) fn who(caller: &Administrator, body: &mut Fields) -> Option<String> {
+    let named = body.optional("who", fields::name)?;
+    let of_token = (caller.name() != OF_THE_NODE).then(|| caller.name().to_owned());
+    let who = named.or(of_token);
+    if who.is_none() {
+        body.wrong("who", "is missing, and the token that the node was started with is nobody's".to_owned());
+    }
+    who
 }
 
 /// Decides about one, and records it: among those that were chosen so, if it was with others.

@@ -175,17 +175,49 @@ pub async fn settle(
     let ends = leases.iter().skip(1).map(|next| next.since).chain([run.since]);
     let mut settled = Vec::with_capacity(leases.len());
     for (lease, last) in leases.iter().zip(ends) {
-        let mut used = 0_u64;
-        // Of a day at a time: a month is too much for one question.
-        for day in days(&lease.window) {
-            let records = (&run.node, lease.behind, last);
-            let by_version = store.recorded_of_quota(&lease.window, day, records).await?;
-            let under = by_version.into_iter().filter(|(version, _)| is_under(*version));
-            used = under.fold(used, |used, (_, units)| used.saturating_add(units));
-        }
+        let used = recorded(store, (&run.node, lease, last), &is_under).await?;
         settled.push((lease, used.min(MOST_USED)));
     }
     close(store, &run.node, settled).await
+}
+
+/// How many of a window were used at least, whatever nodes have leased: what is settled, and what the books have by now of calls under
+/// leases that are not. `is_under` says which plan versions have the quota.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn used(
+    store: &Store,
+    window: &QuotaWindow,
+    is_under: impl Fn(u32) -> bool,
+) -> Result<u64, StoreError> {
+    let mut reading = store.begin_reading().await?;
+    let (settled, leases) = reading.leases_of_quota(window).await?;
+    reading.roll_back().await?;
+    let mut used = settled;
+    for (place, (node, lease)) in leases.iter().enumerate() {
+        let next = leases.get(place.saturating_add(1)).filter(|(other, _)| other == node);
+        let last = next.map_or(u64::MAX, |(_, next)| next.since);
+        used = used.saturating_add(recorded(store, (node, lease, last), &is_under).await?);
+    }
+    Ok(used)
+}
+
+/// What the books have of calls of a node under a lease, whose records end with `last`.
+async fn recorded(
+    store: &Store,
+    (node, lease, last): (&NodeId, &QuotaLease, u64),
+    is_under: &impl Fn(u32) -> bool,
+) -> Result<u64, StoreError> {
+    let mut used = 0_u64;
+    // Of a day at a time: a month is too much for one question.
+    for day in days(&lease.window) {
+        let records = (node, lease.behind, last);
+        let by_version = store.recorded_of_quota(&lease.window, day, records).await?;
+        let under = by_version.into_iter().filter(|(version, _)| is_under(*version));
+        used = under.fold(used, |used, (_, units)| used.saturating_add(units));
+    }
+    Ok(used)
 }
 
 async fn close(store: &Store, node: &NodeId, leases: Vec<(&QuotaLease, u64)>) -> Result<(), StoreError> {

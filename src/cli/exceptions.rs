@@ -35,9 +35,9 @@ struct Resolve {
     /// What is to be done
     #[arg(value_enum)]
     decision: Decision,
-    /// Who decides
+    /// Who decides; whose name the admin token has, unless it is given
     #[arg(long, value_name = "NAME")]
-    who: String,
+    who: Option<String>,
     /// Why
     #[arg(long, value_name = "TEXT")]
     why: String,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::id::{AppId, LimitName, PlanName};
 use super::location::Location;
-use super::plan::Quantity;
+use super::plan::{Plan, Quantity};
 use super::time::{Period, Timestamp, Zone};
 
 /// A named quota of a plan.
@@ -94,6 +94,15 @@ impl QuotaWindow {
         let every = if self.until.since(self.from) < A_WEEK { Every::Day } else { Every::Month };
         let (from, until) = every.around(self.until, zone);
         Self { from, until, ..self.clone() }
+    }
+
+    /// Whether calls under a version of its plan are under its quota; so they are if nobody knows the version any more.
+    #[must_use]
+    pub fn counts_calls_under(&self, plan: Option<&Plan>, version: u32) -> bool {
+        let mut versions = plan.into_iter().flat_map(|plan| &plan.versions);
+        let known = versions.find(|one| one.reference.version == version);
+        let is_it = |quota: &Quota| quota.name == self.quota && quota.of == self.of;
+        known.is_none_or(|version| version.quotas.iter().any(is_it))
     }
 
     /// What it is known by wherever all nodes share it: those of one key are one window, however many each says it has.

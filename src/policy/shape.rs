@@ -119,7 +119,10 @@ fn explain(error: &ValidationError<'_>, schema: &Value, tree: &Tree, found: &mut
             let key = property.as_str().unwrap_or_default();
             let part = Part::MissingKey { pointer: pointer.to_owned(), key: key.to_owned() };
             let message = format!("the key {key} is missing");
-            found.push(Misshape { part, place: here, message, help: None });
+            let wanted = self::part(error, schema).and_then(|part| part.get("properties")?.get(key));
+            let help = wanted.and_then(|wanted| example(wanted, schema));
+            let help = help.map(|example| format!("such as {key}: {example}"));
+            found.push(Misshape { part, place: here, message, help });
         }
         ValidationErrorKind::Type { .. } => {
             let wanted = wanted_type(error, schema);
@@ -212,6 +215,22 @@ fn follow<'s>(schema: &'s Value, path: &str) -> Option<&'s Value> {
         }
     }
     Some(at)
+}
+
+/// A value that would be right, in one line of YAML, if the schema has examples of all that it must have.
+fn example(wanted: &Value, schema: &Value) -> Option<String> {
+    if let Some(example) = wanted.pointer("/examples/0") {
+        return example.as_str().map(str::to_owned);
+    }
+    let reference = wanted.get("$ref").and_then(Value::as_str);
+    let wanted = match reference {
+        Some(reference) => schema.pointer(reference.strip_prefix('#')?)?,
+        None => wanted,
+    };
+    let keys = wanted.get("required")?.as_array()?.iter().filter_map(Value::as_str);
+    let properties = wanted.get("properties")?;
+    let each = keys.map(|key| Some(format!("{key}: {}", example(properties.get(key)?, schema)?)));
+    Some(format!("{{{}}}", each.collect::<Option<Vec<String>>>()?.join(", ")))
 }
 
 fn known_keys(error: &ValidationError<'_>, schema: &Value) -> Vec<String> {

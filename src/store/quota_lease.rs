@@ -193,6 +193,45 @@ impl Transaction {
         row.map_or(Ok(0), |(leased,)| count("quota_lease.leased", leased))
     }
 
+    /// What was used of a window under leases that are settled, and those that are not, by nodes and runs.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn leases_of_quota(
+        &mut self,
+        window: &QuotaWindow,
+    ) -> Result<(u64, Vec<(NodeId, QuotaLease)>), StoreError> {
+        let total: Option<(i64,)> = on!(self.connection(), db => {
+            bound!(sqlx::query_as(of_window!("select leased from quota_use", "")), window)
+                .fetch_optional(db)
+                .await
+        })?;
+        let rows: Vec<(String, i64, i64, i64)> = on!(self.connection(), db => {
+            bound!(
+                sqlx::query_as(of_window!(
+                    "select node, since, behind, leased from quota_lease",
+                    " and leased > 0 order by node, since"
+                )),
+                window
+            )
+            .fetch_all(db)
+            .await
+        })?;
+        let mut settled = total.map_or(Ok(0), |(leased,)| count("quota_use.leased", leased))?;
+        let mut leases = Vec::with_capacity(rows.len());
+        for (node, since, behind, leased) in rows {
+            let lease = QuotaLease {
+                window: window.clone(),
+                since: count("quota_lease.since", since)?,
+                behind: count("quota_lease.behind", behind)?,
+                leased: count("quota_lease.leased", leased)?,
+            };
+            settled = settled.saturating_sub(lease.leased);
+            leases.push((parse("quota_lease.node", &node)?, lease));
+        }
+        Ok((settled, leases))
+    }
+
     /// Takes back so many that a run of a node has leased, and has not used. The transaction must have locked the window.
     ///
     /// # Errors

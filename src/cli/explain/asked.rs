@@ -35,6 +35,8 @@ pub(super) struct Asked {
 pub(super) struct OnRecord {
     /// Its route, alone: by a path in which parameters stand by their names, others might be found.
     pub(super) route: RouteTable,
+    /// Its path as it is told: what is not known of it stands there as in the route's pattern.
+    pub(super) path: String,
     /// Whether nothing of its path but the merchant could be another.
     pub(super) is_path_known: bool,
 }
@@ -63,13 +65,14 @@ impl Asked {
             )
         })?;
         let host = route.hosts.first().map_or(HOST_NAME, String::as_str);
-        let (target, is_path_known) = target(route, recorded);
+        let Target { path, query, told, is_path_known } = Target::of(route, recorded);
+        let target = format!("{path}{query}");
         let asked = Self::of(arguments, (&recorded.method, &target), host, arguments.from)?;
         let mut alone = RouteTable::default();
         alone
             .insert(&route.hosts, &route.methods, &route.path, route.index)
             .map_err(|error| anyhow!("route {} cannot stand alone: {error:?}", route.name))?;
-        Ok(Self { on_record: Some(OnRecord { route: alone, is_path_known }), ..asked })
+        Ok(Self { on_record: Some(OnRecord { route: alone, path: told, is_path_known }), ..asked })
     }
 
     fn of(
@@ -109,41 +112,63 @@ impl Asked {
 
     /// Method and target.
     pub(super) fn told(&self) -> String {
-        format!("{} {}", self.parts.method, self.parts.uri)
+        match (&self.on_record, self.parts.uri.query()) {
+            (None, _) => format!("{} {}", self.parts.method, self.parts.uri),
+            (Some(OnRecord { path, .. }), None) => format!("{} {path}", self.parts.method),
+            (Some(OnRecord { path, .. }), Some(query)) => format!("{} {path}?{query}", self.parts.method),
+        }
     }
 }
 
-/// A target of a route: parameters by their names, but for the merchant's, which is known if the request named that of the grant. Beside
-/// it, whether its path has no others.
-fn target(route: &Route, recorded: &Recorded) -> (String, bool) {
-    let merchant = recorded.merchant.as_ref().filter(|_| binding::has_named_it(recorded));
-    let merchant = merchant.map(|merchant| merchant.as_str());
-    let field = match &route.access {
-        Access::App(requirements) => match &requirements.merchant {
-            MerchantBinding::Named(field) => Some(&**field),
-            MerchantBinding::Optional | MerchantBinding::Required => None,
-        },
-        Access::Anonymous => None,
-    };
-    let (mut target, mut is_path_known) = (String::new(), true);
-    let mut rest = route.path.as_str();
-    while let Some((before, (name, after))) =
-        rest.split_once('{').and_then(|(before, after)| Some((before, after.split_once('}')?)))
-    {
-        let name = name.trim_start_matches('*');
-        target.push_str(before);
-        target.push_str(match (field, merchant) {
-            (Some(MerchantField::Path(of)), Some(merchant)) if **of == *name => merchant,
-            _ => {
-                is_path_known = false;
-                name
+/// A target of a route for a call on record: the merchant is known if the request named that of the grant; no other parameter is.
+struct Target {
+    /// The path, in which parameters that are not known stand by their names.
+    path: String,
+    /// The query with its question mark, if it is known to have named the merchant.
+    query: String,
+    /// The path as it is told.
+    told: String,
+    is_path_known: bool,
+}
+
+impl Target {
+    fn of(route: &Route, recorded: &Recorded) -> Self {
+        let merchant = recorded.merchant.as_ref().filter(|_| binding::has_named_it(recorded));
+        let merchant = merchant.map(|merchant| merchant.as_str());
+        let field = match &route.access {
+            Access::App(requirements) => match &requirements.merchant {
+                MerchantBinding::Named(field) => Some(&**field),
+                MerchantBinding::Optional | MerchantBinding::Required => None,
+            },
+            Access::Anonymous => None,
+        };
+        let (mut path, mut told, mut is_path_known) = (String::new(), String::new(), true);
+        let mut rest = route.path.as_str();
+        while let Some((before, (parameter, after))) =
+            rest.split_once('{').and_then(|(before, after)| Some((before, after.split_once('}')?)))
+        {
+            let name = parameter.trim_start_matches('*');
+            path.push_str(before);
+            told.push_str(before);
+            match (field, merchant) {
+                (Some(MerchantField::Path(of)), Some(merchant)) if **of == *name => {
+                    path.push_str(merchant);
+                    told.push_str(merchant);
+                }
+                _ => {
+                    is_path_known = false;
+                    path.push_str(name);
+                    told.push_str(&format!("{{{parameter}}}"));
+                }
             }
-        });
-        rest = after;
+            rest = after;
+        }
+        path.push_str(rest);
+        told.push_str(rest);
+        let query = match (field, merchant) {
+            (Some(MerchantField::Query(name)), Some(merchant)) => format!("?{name}={merchant}"),
+            _ => String::new(),
+        };
+        Self { path, query, told, is_path_known }
     }
-    target.push_str(rest);
-    if let (Some(MerchantField::Query(name)), Some(merchant)) = (field, merchant) {
-        target.push_str(&format!("?{name}={merchant}"));
-    }
-    (target, is_path_known)
 }

@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::node::Node;
 use crate::cli::query::{segment, with_query};
 use crate::domain::balance::Part;
-use crate::domain::id::{AppId, MerchantId, ProductName};
+use crate::domain::id::{AppId, LimitName, MerchantId, PlanName, ProductName};
 use crate::domain::plan::PlanRef;
 
 /// What a node can be asked about an app.
@@ -63,6 +63,12 @@ impl<'n> Funds<'n> {
             When::Now(_) => self.node.list(&self.path("quotas")).map(Some),
             When::Then(_) => Ok(None),
         }
+    }
+
+    /// The same of one quota of a plan, with how many of it are used.
+    pub(super) fn used_of_quota(&self, plan: &PlanName, quota: &LimitName) -> Result<Vec<Value>, Failure> {
+        let query = [("plan", Some(plan.as_str())), ("quota", Some(quota.as_str()))];
+        self.node.list(&with_query(&self.path("quotas"), &query))
     }
 
     fn path(&self, what: &str) -> String {

@@ -1,4 +1,4 @@
-//! The quotas that count a call, and what nodes have not leased of them yet.
+//! The quotas that count a call: what nodes have not leased of them yet, and if that is not enough, what is used of them for sure.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,8 @@ const USED_UP: &str = "quota_used_up";
 /// Asks each quota of the call's plan, as a node does once the call's body is known to be right.
 ///
 /// # Errors
-/// [`BeyondPlan::CallTooLarge`]; what keeps the node from telling what is leased.
+/// [`BeyondPlan::CallTooLarge`]; [`BeyondPlan::QuotaUsedUp`], if no node can have enough left; what keeps the node from telling what is
+/// leased.
 pub(super) fn ask(
     decisions: &mut Decisions,
     funds: Option<&Funds<'_>>,
@@ -51,18 +52,10 @@ pub(super) fn ask(
             return Err(Refusal::BeyondPlan(too_large.into()).into());
         }
         match (&leased, funds) {
-            (Some(leased), _) => {
-                let (from, until) = every.around(at, &snapshot.platform.zone);
-                let leased = in_window(leased, (&version.reference.name, quota), (from, until));
-                let left = most.saturating_sub(leased);
-                decisions.say(&format!("; nodes have leased {leased} of them until {until}"));
-                decisions.detail(json!({ "leased": leased, "left": left, "until": until.to_string() }));
-                if units.is_none_or(|units| units > left) {
-                    decisions.say(&format!(
-                        ". One that has enough left of its own lets the call through; any other refuses it with 429 {USED_UP}"
-                    ));
-                    decisions.leave(Answer::NotKnown);
-                }
+            (Some(leased), Some(funds)) => {
+                let window = every.around(at, &snapshot.platform.zone);
+                let plan = &version.reference.name;
+                ask_now(decisions, (funds, leased), (plan, quota, units), (at, window))?;
             }
             (None, Some(funds)) => {
                 let met = funds.recorded.filter(|recorded| recorded.has_met(USED_UP));
@@ -73,7 +66,7 @@ pub(super) fn ask(
                     decisions.leave(Answer::NotKnown);
                 }
             }
-            (None, None) => {
+            (_, None) => {
                 decisions.say("; what is left of them, a node knows");
                 decisions.leave(Answer::BeyondPolicies);
             }
@@ -82,11 +75,50 @@ pub(super) fn ask(
     Ok(())
 }
 
-/// How many nodes have leased of a quota in a window.
+/// Whether a call that is made now gets so many of a quota, of which nodes have leased that.
+fn ask_now(
+    decisions: &mut Decisions,
+    (funds, leased): (&Funds<'_>, &[Value]),
+    (plan, quota, units): (&PlanName, &Quota, Option<u64>),
+    (at, window): (Timestamp, (Timestamp, Timestamp)),
+) -> Result<(), Stopped> {
+    let Quota { name, most, .. } = quota;
+    let (_, until) = window;
+    let leased = in_window(leased, (plan, quota), window, "leased");
+    let left = most.saturating_sub(leased);
+    decisions.say(&format!("; nodes have leased {leased} of them until {until}"));
+    let mut details = json!({ "leased": leased, "left": left, "until": until.to_string() });
+    if units.is_some_and(|units| units <= left) {
+        decisions.detail(details);
+        return Ok(());
+    }
+    let used = in_window(&funds.used_of_quota(plan, name)?, (plan, quota), window, "used");
+    decisions.say(&format!(", and {used} are used by calls that are in the books"));
+    details["used"] = json!(used);
+    decisions.detail(details);
+    match units.filter(|units| *units > most.saturating_sub(used)) {
+        Some(units) => {
+            decisions.say(": the call takes more than is left");
+            let retry_after = until.since(at);
+            let used_up = BeyondPlan::QuotaUsedUp { quota: name.clone(), units, retry_after };
+            Err(Refusal::BeyondPlan(used_up.into()).into())
+        }
+        None => {
+            decisions.say(&format!(
+                ". A node that has enough left of its own lets the call through; any other refuses it with 429 {USED_UP}"
+            ));
+            decisions.leave(Answer::NotKnown);
+            Ok(())
+        }
+    }
+}
+
+/// How many of a quota in a window are `what`: leased by nodes, or used.
 fn in_window(
     all: &[Value],
     (plan, quota): (&PlanName, &Quota),
     (from, until): (Timestamp, Timestamp),
+    what: &str,
 ) -> u64 {
     let (from, until) = (from.to_string(), until.to_string());
     let wanted = [
@@ -97,5 +129,5 @@ fn in_window(
         ("until", until.as_str()),
     ];
     let is_it = |leased: &&Value| wanted.iter().all(|(name, text)| leased[*name] == *text);
-    all.iter().find(is_it).and_then(|leased| leased["leased"].as_u64()).unwrap_or_default()
+    all.iter().find(is_it).and_then(|found| found[what].as_u64()).unwrap_or_default()
 }

@@ -97,7 +97,7 @@ impl Recorded {
     /// What became of it.
     pub(super) fn told(&self) -> String {
         match self.refusal.as_deref() {
-            Some(code) if refusal_code::ALL.contains(&code) => format!("is on record as refused: {code}"),
+            Some(code) if self.was_refused() => format!("is on record as refused: {code}"),
             // Its caller left, or it was cut off within its answer.
             Some(code) => format!("is on record as ended: {code}"),
             None => format!("is on record as answered: {}", self.status),
@@ -130,6 +130,9 @@ impl Recorded {
         let why = text("reason").map(|why| format!(" ({why})")).unwrap_or_default();
         let decided = |name: &str| self.record["resolution"][name].as_str().unwrap_or("–");
         match (text("outcome"), self.record["resolution"].is_null()) {
+            (Some("free"), _) if self.was_refused() => {
+                format!("As it was refused, it was free{under}{again}.")
+            }
             (Some("free"), _) => format!("It was free{under}{again}."),
             (Some("exception"), true) => {
                 format!("It is an exception{why}{under}{again}: what it was worth, someone has to decide.")
@@ -143,6 +146,11 @@ impl Recorded {
                 format!("It was billable, {units}{under}{again}.")
             }
         }
+    }
+
+    /// Whether it was refused, and did not end otherwise.
+    fn was_refused(&self) -> bool {
+        self.refusal.as_deref().is_some_and(|code| refusal_code::ALL.contains(&code))
     }
 
     /// Whether it was refused with that code.

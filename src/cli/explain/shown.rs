@@ -66,8 +66,11 @@ pub(super) fn show(
                 screen.text("")?;
             }
             screen.list(&rows, COLUMNS, "")?;
-            screen.lines(&format!("{} {}", asked.told(), verdict(explained)))?;
-            let Some(OnRecord { recorded, .. }) = on_record else { return Ok(()) };
+            let (call, verdict) = (asked.told(), verdict(explained));
+            let Some(OnRecord { recorded, .. }) = on_record else {
+                return screen.lines(&format!("{call} {verdict}"));
+            };
+            screen.lines(&format!("{call} {}. By what is known of it now, it {verdict}", recorded.told()))?;
             screen.text("")?;
             screen.lines(&recorded.rated())?;
             rated::show(&recorded.record, screen)

@@ -58,7 +58,8 @@ fn walk(
     if asked.on_record.is_none() && is_own(decisions, asked, &checked.path, proof)? {
         return Ok(());
     }
-    decisions.add(ROUTE, None, format!("{} {} of {}", parts.method, checked.path, checked.host));
+    let path = asked.on_record.as_ref().map_or(&*checked.path, |on_record| on_record.path.as_str());
+    decisions.add(ROUTE, None, format!("{} {path} of {}", parts.method, checked.host));
     let table = asked.on_record.as_ref().map_or(&snapshot.table, |on_record| &on_record.route);
     let (route, parameters) = match table.find(&checked.host, &parts.method, &checked.path) {
         Lookup::Found(place, parameters) => (&*snapshot.routes[place], parameters),

@@ -102,13 +102,16 @@ pub struct OAuthSection {
     #[serde(default)]
     pub require_par: bool,
     /// How long an access token lives; 1s to 24h.
+    #[schemars(example = &"1h")]
     pub access_token_lifetime: DurationText,
     /// How long a refresh token lives without being used.
+    #[schemars(example = &"30d")]
     pub refresh_token_lifetime: DurationText,
     /// How long after a merchant's consent refresh tokens end even if they are used; unless it is given, they do not. Those of
     /// public apps end with the first of them in any case.
     pub refresh_family_lifetime: Option<DurationText>,
     /// How long an authorization code lives; at most 10m.
+    #[schemars(example = &"60s")]
     pub code_lifetime: DurationText,
     /// How merchants log in; by passwords that the platform keeps when left out.
     pub login: Option<LoginSection>,

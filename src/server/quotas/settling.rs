@@ -11,10 +11,9 @@ use futures_util::FutureExt;
 use super::{RETRY_AFTER, warn};
 use crate::billing::quota::{earlier, is_recorded, settle};
 use crate::domain::balance::Run;
-use crate::domain::quota::{Quota, QuotaWindow};
+use crate::domain::quota::QuotaWindow;
 use crate::domain::time::Clock;
 use crate::policy::live::Live;
-use crate::policy::snapshot::Snapshot;
 use crate::store::quota_lease::QuotaLease;
 use crate::store::{Store, StoreError};
 
@@ -87,7 +86,9 @@ async fn round(
     for leases in earlier(store, run, clock.now()).await? {
         let Some(QuotaLease { window, .. }) = leases.first() else { continue };
         let snapshot = live.load();
-        let settled = settle(store, run, &leases, |version| is_under(&snapshot, window, version)).await;
+        let plan = snapshot.plans.get(&window.plan);
+        let is_under = |version| window.counts_calls_under(plan, version);
+        let settled = settle(store, run, &leases, is_under).await;
         if let Some(windows) = &mut *unsettled.lock() {
             windows.remove(window);
         }
@@ -97,13 +98,4 @@ async fn round(
         }
     }
     Ok(failed)
-}
-
-/// Whether calls under a plan version are under a quota; so they are if nobody knows the version any more.
-fn is_under(snapshot: &Snapshot, window: &QuotaWindow, version: u32) -> bool {
-    let versions = snapshot.plans.get(&window.plan).into_iter().flat_map(|plan| &plan.versions);
-    let mut of_number = versions.filter(|one| one.reference.version == version);
-    let has_quota =
-        |quotas: &[Quota]| quotas.iter().any(|quota| quota.name == window.quota && quota.of == window.of);
-    of_number.next().is_none_or(|version| has_quota(&version.quotas))
 }

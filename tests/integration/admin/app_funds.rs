@@ -17,6 +17,11 @@ async fn a_balance_is_asked_about_units_of_an_item_or_not_at_all() {
         world.get(&format!("/admin/apps/app_none/{what}")).await.expect(404);
         world.get(&path(&format!("{what}?x=1"))).await.expect(422);
     }
+    world.get(&path("quotas?plan=standard&quota=monthly")).await.expect(200);
+    for half in ["plan=standard", "quota=monthly"] {
+        let problem = world.get(&path(&format!("quotas?{half}"))).await.expect(422);
+        assert_eq!(problem["errors"][0]["pointer"], "?quota", "{problem}");
+    }
     let credit = json!({"partner": app["partner"], "kind": "credit", "limit": "5.00", "currency": "CNY"});
     let balance = world.post("/admin/balances", &credit).await.expect(201);
     let listed = world.get(&path("balances")).await.expect(200)["items"][0].clone();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::{Value, json};
 use tollgate::billing::books::recorder::record_batch;
 use tollgate::domain::time::Timestamp;
@@ -180,6 +181,23 @@ async fn an_operator_resolves_exceptions_and_each_once() {
     assert_eq!(items, ["calls", "share"], "items have names that the plan does not give them, too");
     let checked = world.get("/admin/ledger/check").await.expect(200);
     assert_eq!(checked["findings"], json!([]));
+}
+
+#[tokio::test]
+async fn who_decides_is_whose_name_the_token_has_unless_it_is_said() {
+    let world = World::new().await;
+    with_exceptions(&world, 1..=2).await;
+    let made = world.post("/admin/tokens", &json!({"name": "wang"})).await.expect(201);
+    let by = format!("Bearer {}", made["token"].as_str().unwrap());
+    for (number, body, who) in [
+        (1, json!({"decision": "waive", "why": "a test call"}), "wang"),
+        (2, json!({"decision": "waive", "who": "li", "why": "a test call"}), "li"),
+    ] {
+        let path = format!("/admin/exceptions/{}/resolve", usage_id(number));
+        let mut request = world.request(Method::POST, &path, body.to_string());
+        request.headers_mut().insert("authorization", by.parse().unwrap());
+        assert_eq!(world.send(request).await.expect(200)["who"], who);
+    }
 }
 
 #[tokio::test]

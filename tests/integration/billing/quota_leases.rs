@@ -1,6 +1,6 @@
 //! What runs of a node that have ended had used of quotas, by what the books have of their calls, on both stores.
 
-use tollgate::billing::quota::{Granted, Wanted, earlier, give_back, grant, settle, was_done};
+use tollgate::billing::quota::{Granted, Wanted, earlier, give_back, grant, settle, used, was_done};
 use tollgate::domain::id::AppId;
 use tollgate::domain::plan::Quantity;
 use tollgate::domain::quota::QuotaWindow;
@@ -15,6 +15,7 @@ use crate::support::stores::Place;
 on_both_stores!(
     what_a_killed_node_owed_is_leased_as_it_is_settled,
     what_someone_must_decide_about_is_used_of_a_quota_over_a_restart,
+    what_is_used_is_told_apart_from_what_is_leased,
     whether_what_the_store_did_not_say_was_leased_or_given_back_is_found_out,
 );
 
@@ -83,6 +84,33 @@ async fn what_someone_must_decide_about_is_used_of_a_quota_over_a_restart(place:
     record(&store, 1, &[left, failed, usage(3, 4, None)]).await;
     settle_all(&store, 3).await;
     assert_eq!(leased(&store, &windows[0].app).await, [2, 5]);
+    store.close().await;
+}
+
+async fn what_is_used_is_told_apart_from_what_is_leased(place: Place) {
+    let store = open(&place).await;
+    let windows = [window(Quantity::Calls), window(Quantity::Units)];
+    let used_of = async |is_under: bool| {
+        let mut all = Vec::new();
+        for window in &windows {
+            all.push(used(&store, window, |_| is_under).await.unwrap());
+        }
+        all
+    };
+    assert_eq!(used_of(true).await, [0, 0], "nothing was leased of them yet");
+    assert_eq!(lease(&store, 0, &windows, 9).await, [9, 9]);
+    assert_eq!(used_of(true).await, [0, 0]);
+    record(&store, 1, &[usage(1, 3, None), usage(2, 4, None)]).await;
+    assert_eq!(used_of(true).await, [2, 7]);
+    assert_eq!(used_of(false).await, [0, 0]);
+    // Of two runs, none of which is settled, each has used what is recorded behind its lease and before the next one's.
+    assert_eq!(lease(&store, 2, &windows, 20).await, [20, 20]);
+    record(&store, 3, &[usage(3, 5, None)]).await;
+    assert_eq!(used_of(true).await, [3, 12]);
+    settle_all(&store, 2).await;
+    assert_eq!(leased(&store, &windows[0].app).await, [22, 27]);
+    assert_eq!(used_of(true).await, [3, 12]);
+    assert_eq!(used_of(false).await, [2, 7], "what is settled stays so");
     store.close().await;
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::explain::{check, explained, line, on_node};
 use super::explain_on_node::{decision, recorded};
+use super::explain_recorded::human;
 use crate::support::dev::{Dev, wait_for};
 use crate::support::http::Answer;
 
@@ -48,7 +49,11 @@ fn a_cap_decides_as_on_a_node() {
     assert!(line(&dev.policies(), &told, "cap").contains("per_unit: 0.01"), "{told}");
     assert!(!told.to_string().contains("\"decision\":\"balance\""), "the first refusal ends it: {told}");
 
-    let told = explained(&on_node(&dev, &["--request-id", &recorded(&dev, &refused)]));
+    let refused = recorded(&dev, &refused);
+    let end = "POST /api/orders is on record as refused: cap_exhausted. By what is known of it now, it is not refused by what was asked; ";
+    let shown = human(&dev, &refused);
+    assert!(shown.contains(end), "{shown}");
+    let told = explained(&on_node(&dev, &["--request-id", &refused]));
     let (outcome, asked) = decision(&told, "cap");
     assert!(outcome == "not known" && told["allowed"] == Value::Null, "{told}");
     assert!(asked.ends_with("but it is on record as refused: cap_exhausted"), "{asked}");

@@ -19,7 +19,7 @@ fn key(dev: &Dev, more: Value) -> (String, String) {
 }
 
 /// What a person is shown of a call on record.
-fn human(dev: &Dev, call: &str) -> String {
+pub(super) fn human(dev: &Dev, call: &str) -> String {
     let mut command = tollgate(&["policy", "explain", "--request-id", call]);
     command.env("TOLLGATE_READY_FILE", dev.ready_file()).env("TOLLGATE_POLICIES", dev.policies());
     finished(command.output().unwrap()).out
@@ -166,6 +166,24 @@ fn what_became_of_a_call_is_told_first_and_then_what_is_only_assumed() {
     }
     let imagined = explained(&on_node(&dev, &["GET /api/products"]));
     assert!(imagined.get("on_record").is_none() && imagined.get("assumed").is_none(), "{imagined}");
+}
+
+#[test]
+fn a_call_on_record_ends_as_it_did_and_its_path_is_told_as_far_as_it_is_known() {
+    let dev = Dev::start();
+    let (_, text) = key(&dev, json!({"scopes": ["catalog:read"]}));
+    let refused = recorded(&dev, &dev.get("/api/orders/o-1", &[("X-Api-Key", &text)]));
+    let told = explained(&on_node(&dev, &["--request-id", &refused]));
+    assert_eq!(told["call"], "GET /api/orders/{id}", "{told}");
+    let (_, route) = decision(&told, "route");
+    assert!(route.starts_with("GET /api/orders/{id} of ") && route.ends_with(": route get-order"), "{route}");
+    let told = human(&dev, &refused);
+    let end = "GET /api/orders/{id} is on record as refused: scope_missing. By what is known of it now, it is refused: 403 scope_missing: ";
+    assert!(told.contains(end) && told.contains("As it was refused, it was free"), "{told}");
+    let answered = recorded(&dev, &dev.get("/api/products/p-1001", &[("X-Api-Key", &text)]));
+    let told = human(&dev, &answered);
+    let end = "GET /api/products/{id} is on record as answered: 200. By what is known of it now, it is allowed, and goes to upstream catalog.";
+    assert!(told.contains(end) && told.contains("It was billable"), "{told}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod explain_caps;
 mod explain_money;
 mod explain_on_node;
 mod explain_order;
+mod explain_quota;
 mod explain_recorded;
 mod explain_unrecorded;
 mod in_use;

@@ -88,3 +88,32 @@ fn ten_thousand_routes_are_one_set_in_one_file_or_in_many() {
         assert_eq!((snapshot.routes.len(), snapshot.routes[0].products.len()), (10_000, 3));
     }
 }
+
+#[test]
+fn what_is_missing_of_oauth_is_told_once_with_what_would_be_right() {
+    let least = "name: a\ntime_zone: Asia/Shanghai\n";
+    let with = |oauth: &str| {
+        let mut source = shipped();
+        source.files.retain(|file| &*file.path != "platform.yaml");
+        source.files.push(file("platform.yaml", format!("{least}{oauth}\n")));
+        source
+    };
+    let section = "oauth: {access_token_lifetime: 1h, refresh_token_lifetime: 30d, code_lifetime: 60s}";
+    for (oauth, message, help) in [
+        ("", "the key oauth is missing", format!("such as {section}")),
+        (
+            "oauth: {access_token_lifetime: 1h, refresh_token_lifetime: 30d}",
+            "the key code_lifetime is missing",
+            "such as code_lifetime: 60s".to_owned(),
+        ),
+    ] {
+        let report = report(&with(oauth));
+        let [found] = report.diagnostics.as_slice() else { panic!("not one mistake in:\n{report}") };
+        assert_eq!(
+            (found.message.as_str(), found.help.as_deref()),
+            (message, Some(help.as_str())),
+            "{report}"
+        );
+    }
+    load_source(&with(section), &NoValues).unwrap();
+}
