@@ -191,7 +191,7 @@ fn told(id: &str, resolved: &Value, screen: &Screen) -> Outcome {
     let charges = resolved["charges"].as_array().map(Vec::as_slice).unwrap_or_default();
     if resolved["outcome"] == "waived" && !charges.is_empty() {
         screen.note(
-            "Its transaction is waived. What its units came to was charged before, and stays charged:",
+            "It is waived. What was counted before stays charged: its units, and as much of its transaction as its sale had:",
         )?;
     }
     if resolved["changes_share"] == false {

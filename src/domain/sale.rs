@@ -73,7 +73,7 @@ pub struct Sale {
     pub sums: Sums,
 }
 
-/// What became of a sale: sums alone, in minor units, so that it does not matter in which order it came. None ever falls.
+/// What became of a sale: sums alone, in minor units, so that it does not matter in which order it came to be known. None ever falls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sums {
     /// Refunded.
@@ -90,10 +90,15 @@ pub struct Sums {
     pub is_cancelled: bool,
     /// Whether all that was left was settled.
     pub is_settled: bool,
+    /// The first call that cancelled all that was left, by the calls' own times, which order their ids; none if an older program may
+    /// have counted something since.
+    pub cancelled_by: Option<Uuid>,
+    /// What was refunded and cancelled by amounts and later calls than that one.
+    pub given_since: i64,
 }
 
-/// Which transaction of a sale; the sale itself is one of them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// Which transaction of a sale; the sale itself is one of them. Those of a sale stand together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventKey {
     /// The sale.
     pub sale: SaleKey,

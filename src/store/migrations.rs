@@ -82,6 +82,7 @@ const STEPS: &[Step] = &[
     step!(48, "told_limits", "0048_told_limits.sql"),
     step!(49, "usage_counts", "0049_usage_counts.sql"),
     step!(50, "caps", "0050_caps.sql"),
+    step!(51, "rests", "0051_rests.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

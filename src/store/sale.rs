@@ -73,6 +73,8 @@ row! {
         settled: i64,
         is_cancelled: i64,
         is_settled: i64,
+        cancelled_by: Option<String>,
+        given_since: i64,
     }
 }
 
@@ -130,6 +132,8 @@ impl TryFrom<SaleRow> for (SaleKey, Sale) {
                 settled: row.settled,
                 is_cancelled: row.is_cancelled != 0,
                 is_settled: row.is_settled != 0,
+                cancelled_by: optional("sale.cancelled_by", row.cancelled_by.as_deref())?,
+                given_since: row.given_since,
             },
         };
         Ok((SaleKey { app: parse("sale.app", &row.app)?, id: row.id, currency }, sale))
@@ -205,14 +209,15 @@ impl Transaction {
             self,
             "insert into sale (app, id, currency, usage, at, partner, payer, product, plan, plan_version, item, percent, price, \
              rounding, rule_file, rule_line, rule_column, amount, base, share, earned, settles_within, split, tier_scope, tier_month, \
-             refunded, cancelled, charged_back, won_back, settled, is_cancelled, is_settled, returned, pending, net, walked) ",
-            36,
+             refunded, cancelled, charged_back, won_back, settled, is_cancelled, is_settled, cancelled_by, given_since, returned, \
+             pending, net, walked) ",
+            38,
             sales,
             "on conflict (id, app, currency) do update set refunded = excluded.refunded, cancelled = excluded.cancelled, \
              charged_back = excluded.charged_back, won_back = excluded.won_back, settled = excluded.settled, \
-             is_cancelled = excluded.is_cancelled, is_settled = excluded.is_settled, returned = excluded.returned, \
-             pending = excluded.pending, share = excluded.share, percent = excluded.percent, net = excluded.net, \
-             walked = excluded.walked",
+             is_cancelled = excluded.is_cancelled, is_settled = excluded.is_settled, cancelled_by = excluded.cancelled_by, \
+             given_since = excluded.given_since, returned = excluded.returned, pending = excluded.pending, share = excluded.share, \
+             percent = excluded.percent, net = excluded.net, walked = excluded.walked",
             |row, kept| {
                 let NewSale { key, sale, returned, pending, net } = kept;
                 let (rule, family) = (sale.rule.as_ref(), sale.family.as_ref());
@@ -248,6 +253,8 @@ impl Transaction {
                     .push_bind(sale.sums.settled)
                     .push_bind(i64::from(sale.sums.is_cancelled))
                     .push_bind(i64::from(sale.sums.is_settled))
+                    .push_bind(sale.sums.cancelled_by.map(|usage| usage.to_string()))
+                    .push_bind(sale.sums.given_since)
                     .push_bind(*returned)
                     .push_bind(*pending)
                     .push_bind(*net)

@@ -35,6 +35,12 @@ row! {
     }
 }
 
+macro_rules! events {
+    () => {
+        "select app, sale, currency, kind, id, usage, amount, beyond, pending, own_earned, walked from sale_event "
+    };
+}
+
 impl TryFrom<EventRow> for (EventKey, Event) {
     type Error = StoreError;
 
@@ -74,13 +80,30 @@ impl Transaction {
             return Ok(HashMap::new());
         }
         let rows: Vec<EventRow> = on!(self.connection(), db => {
-            let mut statement = sqlx::QueryBuilder::new(
-                "select app, sale, currency, kind, id, usage, amount, beyond, pending, own_earned, walked from sale_event \
-                 where kind <> 'sale' and sale in ",
-            );
+            let mut statement =
+                sqlx::QueryBuilder::new(concat!(events!(), "where kind <> 'sale' and sale in "));
             push_list!(statement, sales);
             statement.push(" and id in ");
             push_list!(statement, ids);
+            statement.build_query_as().persistent(false).fetch_all(db).await
+        })?;
+        rows.into_iter().map(<(EventKey, Event)>::try_from).collect()
+    }
+
+    /// What of these sales was refunded or cancelled, of whatever app.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn given_back(&mut self, sales: &[String]) -> Result<HashMap<EventKey, Event>, StoreError> {
+        if sales.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows: Vec<EventRow> = on!(self.connection(), db => {
+            let mut statement = sqlx::QueryBuilder::new(concat!(
+                events!(),
+                "where kind in ('refund', 'cancellation') and sale in "
+            ));
+            push_list!(statement, sales);
             statement.build_query_as().persistent(false).fetch_all(db).await
         })?;
         rows.into_iter().map(<(EventKey, Event)>::try_from).collect()

@@ -1,4 +1,4 @@
-//! What could not be rated or read. Append-only.
+//! What could not be rated or read. Nothing is removed; while one is open, its reason may change.
 
 use super::error::StoreError;
 use super::open::Store;
@@ -310,6 +310,25 @@ impl Transaction {
                     .push_bind((older != exception.kind).then(|| exception.kind.name()));
             }
         )?;
+        Ok(())
+    }
+
+    /// Has exceptions that nobody has resolved say these reasons, and wait for these sales.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn explain_exceptions(&mut self, exceptions: &[UsageException]) -> Result<(), StoreError> {
+        for UsageException { id, sale, reason, .. } in exceptions {
+            on!(self.connection(), db => {
+                sqlx::query("update usage_exception set reason = $2, sale = $3 where id = $1")
+                    .bind(id)
+                    .bind(reason)
+                    .bind(sale.as_deref())
+                    .execute(db)
+                    .await
+                    .map(|_| ())
+            })?;
+        }
         Ok(())
     }
 }

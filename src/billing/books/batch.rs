@@ -12,7 +12,7 @@ use super::calendar::{BooksTime, Calendar};
 use super::distinct::{distinct, texts};
 use super::environments::load_environments;
 use super::prices::{PriceList, Tariffs};
-use super::recorded_call::{exception_id, is_event, new_sale};
+use super::recorded_call::{exception, exception_id, is_event, new_sale, whose_rest_is_cancelled};
 use super::tiers::load_tiers;
 use super::twins::late_twins;
 use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
@@ -63,6 +63,8 @@ pub(super) struct Books<'t> {
     new_sales: HashSet<SaleKey>,
     waiting: Waiting,
     exceptions: Vec<UsageException>,
+    /// Those that are there and for which there is another reason by now.
+    explained: Vec<UsageException>,
     resolutions: Vec<Resolution>,
 }
 
@@ -99,6 +101,7 @@ impl<'t> Books<'t> {
             new_sales: HashSet::new(),
             waiting: Waiting::default(),
             exceptions: Vec::new(),
+            explained: Vec::new(),
             resolutions: Vec::new(),
         };
         for calls in calls.chunks(LOADED_AT_ONCE) {
@@ -117,6 +120,8 @@ impl<'t> Books<'t> {
         self.totals.load_sales(self.transaction.sales(&sales).await?);
         load_environments(self.transaction, &mut self.totals, calls).await?;
         self.totals.load_events(self.transaction.sale_events(&sales, &events).await?);
+        let cancelled = distinct(transactions().filter_map(whose_rest_is_cancelled).map(str::to_owned));
+        self.totals.load_events(self.transaction.given_back(&cancelled).await?);
         self.waiting.load(self.transaction.waiting_transactions(&sales, &events).await?);
         let parties = transactions().flat_map(|one| one.details.parties.iter().map(|(_, partner)| partner));
         let mut parties: HashSet<PartnerId> = parties.cloned().collect();
@@ -287,9 +292,13 @@ impl<'t> Books<'t> {
                 reason: "its sale has come".to_owned(),
                 evidence: None,
             }),
-            Err(unrated) if !is_asked => self.note(call, ExceptionKind::Transaction, Some(&unrated)),
-            // It stays open; or there was no question.
-            Ok(()) | Err(_) => {}
+            // There was no question.
+            Ok(()) => {}
+            Err(unrated) => {
+                let exception = exception(call, ExceptionKind::Transaction, Some(&unrated));
+                let noted = if is_asked { &mut self.explained } else { &mut self.exceptions };
+                noted.push(exception);
+            }
         }
         Ok(())
     }
@@ -312,7 +321,16 @@ impl<'t> Books<'t> {
         numbers: &mut Numbers,
     ) -> Result<(), BillingError> {
         let Self {
-            transaction, calendar, charges, changes, totals, waiting, exceptions, resolutions, ..
+            transaction,
+            calendar,
+            charges,
+            changes,
+            totals,
+            waiting,
+            exceptions,
+            explained,
+            resolutions,
+            ..
         } = self;
         let spending = Spending::of(transaction, &charges, batch.records).await?;
         let Posted { charges, ledger, changes: places } = post(origin, charges, &changes)?;
@@ -329,6 +347,7 @@ impl<'t> Books<'t> {
         transaction.insert_sale_events(&events.collect::<Vec<_>>()).await?;
         transaction.insert_waiting_transactions(&waiting.into_new()).await?;
         transaction.insert_exceptions(&exceptions).await?;
+        transaction.explain_exceptions(&explained).await?;
         let calls = Calls { origin, records: batch.records, exceptions: &exceptions };
         settle(transaction, spending, calls, (calendar.zone(), calendar.now()), numbers).await?;
         transaction.insert_resolutions(&resolutions).await?;
@@ -346,17 +365,7 @@ impl<'t> Books<'t> {
     }
 
     fn note(&mut self, call: &Billable, kind: ExceptionKind, unrated: Option<&Unrated>) {
-        let plan_unknown = || format!("the prices of plan {} are not known", call.plan);
-        self.exceptions.push(UsageException {
-            id: exception_id(call),
-            kind,
-            at: call.at,
-            usage: Some(call.usage.to_string()),
-            app: Some(call.app.to_string()),
-            sale: unrated.and_then(Unrated::lacking_sale).map(str::to_owned),
-            reason: unrated.map_or_else(plan_unknown, ToString::to_string),
-            payload: None,
-        });
+        self.exceptions.push(exception(call, kind, unrated));
     }
 
     pub(super) async fn tariff(&mut self, plan: &PlanRef) -> Result<Option<Arc<Tariff>>, BillingError> {

@@ -6,6 +6,7 @@ use crate::domain::sale::{Sale, SaleKey};
 use crate::domain::transaction::{Transaction, TransactionKind};
 use crate::store::sale::NewSale;
 use crate::store::usage::UsageRow;
+use crate::store::usage_exception::{ExceptionKind, UsageException};
 
 /// A call as it was recorded; `None` if it was under no plan.
 pub(super) fn billable(row: &UsageRow) -> Option<Billable> {
@@ -28,6 +29,27 @@ pub(super) fn billable(row: &UsageRow) -> Option<Billable> {
 /// The id of the exception that a call becomes.
 pub(super) fn exception_id(call: &Billable) -> String {
     format!("usage:{}", call.usage)
+}
+
+/// The exception that a call becomes.
+pub(super) fn exception(call: &Billable, kind: ExceptionKind, unrated: Option<&Unrated>) -> UsageException {
+    let plan_unknown = || format!("the prices of plan {} are not known", call.plan);
+    UsageException {
+        id: exception_id(call),
+        kind,
+        at: call.at,
+        usage: Some(call.usage.to_string()),
+        app: Some(call.app.to_string()),
+        sale: unrated.and_then(Unrated::lacking_sale).map(str::to_owned),
+        reason: unrated.map_or_else(plan_unknown, ToString::to_string),
+        payload: None,
+    }
+}
+
+/// The id of the sale of which it cancels all that is left.
+pub(super) fn whose_rest_is_cancelled(transaction: &Transaction) -> Option<&str> {
+    let is_rest = transaction.kind == TransactionKind::Cancellation && transaction.minor().is_none();
+    is_rest.then(|| transaction.sale())
 }
 
 /// Whether it is of a sale, and not one itself.

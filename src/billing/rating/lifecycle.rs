@@ -1,9 +1,12 @@
 //! What the share of a sale comes to by all that became of the sale: a function of sums, so that it is the same in whatever order
-//! refunds, settlements and the rest come. Pure.
+//! refunds, settlements and the rest come to be known. Pure.
 //!
 //! What goes back takes its portion of the share along, at the sale's own rate: of what is pending first, as that was never
-//! earned. A sale that is gone whole has no share left, to the minor unit, in whatever parts it went.
+//! earned. A sale that is gone whole has no share left, to the minor unit, in whatever parts it went. A cancellation of all that is left
+//! takes what was neither settled nor refunded by earlier calls.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
+
+use uuid::Uuid;
 
 use super::outcome::Unrated;
 use crate::domain::money::Amount;
@@ -36,7 +39,7 @@ pub struct Standing {
 /// [`Unrated::TooLarge`], which amounts within their bounds never give.
 pub fn standing(sale: &Sale) -> Result<Standing, Unrated> {
     let amount = sale.amount.minor;
-    let (gone, settled) = (gone(&sale.sums, amount), settled(sale));
+    let (gone, settled) = (taken(&sale.sums, amount).min(amount), settled(sale));
     let share = parts(sale, sale.share.minor, (gone, settled))?;
     let base = parts(sale, sale.base, (gone, settled))?;
     let Parts { returned, earned, pending } = share;
@@ -66,17 +69,21 @@ fn parts(sale: &Sale, whole: i64, (gone, settled): (i64, i64)) -> Result<Parts, 
     Ok(Parts { returned, earned, pending })
 }
 
-/// A cancellation of all that is left takes nothing of which the money moved.
-fn gone(sums: &Sums, amount: i64) -> i64 {
-    let unsettled = amount.saturating_sub(sums.settled).max(0);
-    let cancelled = if sums.is_cancelled { unsettled } else { 0 };
-    given_back(sums).max(cancelled).min(amount)
-}
-
-/// What goes back by amounts, which may be more than there was. What is won back before it was taken counts once it is taken.
-fn given_back(sums: &Sums) -> i64 {
+/// What goes back, which may be more than there was. What is won back before it was taken counts once it is taken. A cancellation of
+/// all that is left takes nothing of which the money moved: what is charged back, or refunded later, is of that.
+fn taken(sums: &Sums, amount: i64) -> i64 {
     let charged_back = sums.charged_back.saturating_sub(sums.won_back).max(0);
-    sums.refunded.saturating_add(sums.cancelled).saturating_add(charged_back)
+    let given_back = sums.refunded.saturating_add(sums.cancelled);
+    let unsettled = amount.saturating_sub(sums.settled).max(0);
+    match (sums.is_cancelled, sums.cancelled_by) {
+        (false, _) => given_back.saturating_add(charged_back),
+        // An older program told nothing that came since from what came before; the share is charged so.
+        (true, None) => given_back.saturating_add(charged_back).max(unsettled),
+        (true, Some(_)) => {
+            let before = given_back.saturating_sub(sums.given_since).max(unsettled);
+            before.saturating_add(sums.given_since).saturating_add(charged_back)
+        }
+    }
 }
 
 fn settled(sale: &Sale) -> i64 {
@@ -88,15 +95,20 @@ fn settled(sale: &Sale) -> i64 {
     }
 }
 
-/// Counts a transaction of a sale, and gives how much of it is beyond what there was: that changes nothing.
+/// Counts a transaction of a sale that a call made, and gives how much of it is beyond what there was: that changes nothing. What was
+/// refunded and cancelled by amounts and later calls, `given_since` tells.
 ///
 /// # Errors
 /// [`Unrated::Lacks`] if it needs an amount and has none, [`Unrated::TooLarge`]. Then the sale is to be forgotten.
-pub(super) fn count(sale: &mut Sale, kind: TransactionKind, amount: Option<i64>) -> Result<i64, Unrated> {
+pub(super) fn count(
+    sale: &mut Sale,
+    (usage, kind, amount): (Uuid, TransactionKind, Option<i64>),
+    given_since: impl FnOnce() -> i64,
+) -> Result<i64, Unrated> {
     let (whole, sums) = (sale.amount.minor, &mut sale.sums);
     let Some(amount) = amount else {
         match kind {
-            TransactionKind::Cancellation => sums.is_cancelled = true,
+            TransactionKind::Cancellation => cancel_rest(sums, usage, given_since),
             TransactionKind::Settlement => sums.is_settled = true,
             TransactionKind::Sale
             | TransactionKind::Refund
@@ -114,15 +126,27 @@ pub(super) fn count(sale: &mut Sale, kind: TransactionKind, amount: Option<i64>)
         TransactionKind::ChargebackWon => &mut sums.won_back,
     };
     *sum = sum.checked_add(amount).ok_or(Unrated::TooLarge)?;
+    let is_since = sums.cancelled_by.is_some_and(|first| first < usage);
+    if is_since && matches!(kind, TransactionKind::Refund | TransactionKind::Cancellation) {
+        sums.given_since = sums.given_since.checked_add(amount).ok_or(Unrated::TooLarge)?;
+    }
     let reached = match kind {
         TransactionKind::Sale => return Ok(0),
         TransactionKind::ChargebackWon => return Ok(unlost(sums).min(amount)),
         TransactionKind::Settlement => sums.settled,
         TransactionKind::Refund | TransactionKind::Cancellation | TransactionKind::Chargeback => {
-            given_back(sums)
+            taken(sums, whole)
         }
     };
     Ok(reached.saturating_sub(whole).clamp(0, amount))
+}
+
+/// Of several cancellations of all that is left, the first takes it, whichever is known first.
+fn cancel_rest(sums: &mut Sums, usage: Uuid, given_since: impl FnOnce() -> i64) {
+    let is_first = sums.cancelled_by.map_or(!sums.is_cancelled, |first| usage < first);
+    if is_first {
+        (sums.is_cancelled, sums.cancelled_by, sums.given_since) = (true, Some(usage), given_since());
+    }
 }
 
 /// What was won back of what was never taken, or not yet.
@@ -131,10 +155,16 @@ fn unlost(sums: &Sums) -> i64 {
 }
 
 /// What of a transaction that was counted, and was `beyond` what there was then, still is: what is won back is within once it was
-/// taken.
-pub(super) fn still_beyond(sums: &Sums, kind: TransactionKind, beyond: i64) -> i64 {
+/// taken, and what goes back once it turns out to be settled, and not cancelled.
+pub(super) fn still_beyond(sale: &Sale, kind: TransactionKind, beyond: i64) -> i64 {
+    let (whole, sums) = (sale.amount.minor, &sale.sums);
     match kind {
         TransactionKind::ChargebackWon => beyond.min(unlost(sums)),
+        TransactionKind::Refund | TransactionKind::Cancellation | TransactionKind::Chargeback
+            if sums.is_cancelled =>
+        {
+            beyond.min(taken(sums, whole).saturating_sub(whole).max(0))
+        }
         TransactionKind::Sale
         | TransactionKind::Refund
         | TransactionKind::Cancellation

@@ -138,20 +138,21 @@ fn rate_event(
         (beyond > 0).then(|| Unrated::Exceeds { kind: key.kind, sale: key.sale.id.clone(), by })
     };
     let contradicted = || Unrated::Contradicted { kind: key.kind, sale: key.sale.id.clone() };
-    let doubtful = |sums: &Sums, beyond: i64| {
-        exceeds(beyond).or_else(|| is_contradicted(sums, transaction.minor()).then(&contradicted))
+    let doubtful = |sale: &Sale, beyond: i64| {
+        exceeds(beyond).or_else(|| is_contradicted(&sale.sums, transaction.minor()).then(&contradicted))
     };
     if let Some(before) = totals.event(&key) {
         let doubt = counted_before(call, (transaction, before), known).or_else(|| {
             // Rated again, it is as doubtful as it was.
-            let beyond = still_beyond(&known.sums, key.kind, before.beyond);
-            doubtful(&known.sums, beyond).filter(|_| before.usage == Some(call.usage))
+            let beyond = still_beyond(known, key.kind, before.beyond);
+            doubtful(known, beyond).filter(|_| before.usage == Some(call.usage))
         });
         return doubt.map_or(Ok(Rated::default()), Err);
     }
     let (before, mut sale) = (standing(known)?, known.clone());
-    let beyond = count(&mut sale, transaction.kind, transaction.minor())?;
-    let unrated = doubtful(&sale.sums, beyond);
+    let event = (call.usage, transaction.kind, transaction.minor());
+    let beyond = count(&mut sale, event, || totals.given_since(&sale_key, call.usage))?;
+    let unrated = doubtful(&sale, beyond);
     tiers::settle(totals, (transaction.kind, &before), &mut sale)?;
     let after = standing(&sale)?;
     let is_charged = after.earned != before.earned || after.earned_base != before.earned_base;

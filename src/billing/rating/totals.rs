@@ -4,8 +4,10 @@
 //! written.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::bounds::TooLarge;
 use super::call::Billable;
@@ -22,7 +24,7 @@ use crate::domain::statement::StatementLine;
 use crate::domain::tariff::{FeeItem, Tariff};
 use crate::domain::tiers::Tiers;
 use crate::domain::time::Period;
-use crate::domain::transaction::{Reach, Transaction};
+use crate::domain::transaction::{Reach, Transaction, TransactionKind};
 
 /// Where a call's units are counted that is charged by an item.
 pub(super) fn fee_family(call: &Billable, item: &FeeItem, service_period: Period) -> FeeFamily {
@@ -57,7 +59,7 @@ pub struct Totals {
     apps: Table<(String, Currency), Vec<AppId>>,
     /// Where apps are: those of one environment never speak of sales of another. None of an app that is not registered.
     environments: Table<AppId, Option<Environment>>,
-    events: Table<EventKey, Event>,
+    events: BTreeMap<EventKey, Event>,
     tiers: Table<TierFamily, tiers::Counted>,
     /// Of the partners whom evidence names, those that there are not.
     strangers: HashSet<PartnerId>,
@@ -261,6 +263,18 @@ impl Totals {
 
     pub(super) fn event(&self, key: &EventKey) -> Option<&Event> {
         self.events.get(key)
+    }
+
+    /// What of a sale was refunded and cancelled by amounts, by later calls than one, as far as its transactions are here.
+    pub(super) fn given_since(&self, sale: &SaleKey, usage: Uuid) -> i64 {
+        let first = EventKey { sale: sale.clone(), kind: TransactionKind::Sale, id: String::new() };
+        let of_sale = self.events.range(first..).take_while(|(key, _)| key.sale == *sale);
+        let given = of_sale.filter(|(key, event)| {
+            matches!(key.kind, TransactionKind::Refund | TransactionKind::Cancellation)
+                && event.usage > Some(usage)
+        });
+        // It was counted, so it can be summed up.
+        given.filter_map(|(_, event)| event.amount).fold(0, i64::saturating_add)
     }
 
     /// Has the units of a version be these.

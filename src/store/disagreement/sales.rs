@@ -11,6 +11,7 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
          and e.currency = s.currency and e.kind = 'sale' where e.amount <> s.amount",
     ),
     ("sale, of which more became something than its transactions come to, or less", BECOME),
+    ("sale, whose rest another call cancelled first, or of which another amount went back since", SINCE),
     ("sale, of whose share another amount is earned than its charges come to", EARNED),
     ("transaction, by which a sale's share was changed and not posted", UNPOSTED),
 ];
@@ -29,6 +30,13 @@ const BECOME: &str = "select s.id as cause from sale s join (select sale, app, c
      where e.pending <> s.pending or (e.refunded <> s.refunded and (s.is_older = 0 or e.counted > s.refunded)) \
      or e.cancelled <> s.cancelled or e.charged_back <> s.charged_back or e.won_back <> s.won_back \
      or e.settled <> s.settled or e.is_cancelled <> s.is_cancelled or e.is_settled <> s.is_settled";
+
+/// The ids of usage records are ordered by time.
+const SINCE: &str = "select s.id as cause from sale s left join sale_event e on e.sale = s.id and e.app = s.app \
+     and e.currency = s.currency and e.kind in ('refund', 'cancellation') \
+     where s.cancelled_by is not null group by s.id, s.app, s.currency, s.cancelled_by, s.given_since \
+     having coalesce(sum(case when e.usage > s.cancelled_by then e.amount else 0 end), 0) <> s.given_since \
+     or coalesce(min(case when e.kind = 'cancellation' and e.amount is null then e.usage end), '') <> s.cancelled_by";
 
 /// A transaction knows its sale; of two refunds that were counted under one id, before they were known by their ids, the usage
 /// record of the other does.

@@ -10,7 +10,7 @@ use tollgate::domain::usage::UsageRecord;
 use tollgate::store::{Page, Store};
 use uuid::Uuid;
 
-use super::lifecycle::{by_provider, of_any_app, opened, reasons};
+use super::lifecycle::{balances, by_provider, of_any_app, opened, reasons};
 use super::on_both_stores;
 use super::seed::{app, at, deciding, november, period, record, refund_named, sale, usage};
 use crate::support::stores::Place;
@@ -25,6 +25,8 @@ on_both_stores! {
     a_second_sale_of_an_id_of_which_any_apps_was_counted_is_asked_about,
     sales_are_paged_by_their_own_time,
     what_waits_for_its_sale_is_listed_until_that_comes,
+    what_waited_is_asked_about_as_its_sale_tells,
+    a_cancellation_of_the_rest_takes_what_was_left_when_it_was_made,
     a_sales_total_never_hangs_on_the_order_and_its_months_do,
 }
 
@@ -199,6 +201,54 @@ async fn what_waits_for_its_sale_is_listed_until_that_comes(place: Place) {
     record(&store, 6, &[settled(6, "o-3")]).await;
     assert_eq!(reasons(&store).await, ["it settles o-3, of which no sale in CNY is known"]);
     assert_eq!(waiting(Page::first()).await, [both[1].clone(), (id(6), "o-3".to_owned(), true)]);
+    store.close().await;
+}
+
+async fn what_waited_is_asked_about_as_its_sale_tells(place: Place) {
+    let store = opened(&place, None).await;
+    record(&store, 1, &[usage(1, 1, Some(refund_named("r-1", "o-1", 9_000)))]).await;
+    assert_eq!(reasons(&store).await, ["it refunds o-1, of which no sale in CNY is known"]);
+    record(&store, 2, &[usage(2, 1, Some(sale("o-1", 6_000)))]).await;
+    let asked = reasons(&store).await;
+    assert!(asked.len() == 1 && asked[0].contains("30.00 more of sale o-1"), "{asked:?}");
+    assert!(place.try_tamper("update usage_exception set app = 'app_2'").await.is_err());
+    decide(&store, 1, Decision::Waive).await.unwrap();
+    assert!(place.try_tamper("update usage_exception set reason = 'none'").await.is_err());
+    assert!(balances(&store).await.is_empty());
+    store.close().await;
+}
+
+async fn a_cancellation_of_the_rest_takes_what_was_left_when_it_was_made(place: Place) {
+    use TransactionKind::{Cancellation, Chargeback, Refund, Settlement};
+    let store = opened(&place, None).await;
+    let story = |first: u128, of: &str, kind, [one, two]: [i64; 2]| {
+        let steps = [(Settlement, Some(6_000)), (Cancellation, None), (kind, Some(one)), (kind, Some(two))];
+        let events = (first + 1..)
+            .zip(steps)
+            .map(|(id, (kind, amount))| usage(id, 1, Some(own(kind, &format!("e-{id}"), Some(of), amount))));
+        std::iter::once(usage(first, 1, Some(sale(of, 10_000)))).chain(events).collect::<Vec<_>>()
+    };
+    let lost = story(1, "o-1", Chargeback, [3_000, 3_000]);
+    record(&store, 1, &lost[..3]).await;
+    assert_eq!(listed(&store, "app_1").await, [150]);
+    record(&store, 4, &lost[3..4]).await;
+    record(&store, 5, &lost[4..]).await;
+    assert_eq!(listed(&store, "app_1").await, [150, -75, -75]);
+    // What was refunded later is known before the cancellation, and that before the settlement.
+    let refunded = story(11, "o-2", Refund, [4_000, 2_000]);
+    for (sequence, place) in (6..).zip([0, 3, 4, 2, 1]) {
+        record(&store, sequence, &refunded[place..=place]).await;
+    }
+    assert_eq!(listed(&store, "app_1").await, [150, -75, -75]);
+    assert!(reasons(&store).await.is_empty() && balances(&store).await.is_empty());
+    record(&store, 11, &[usage(20, 1, Some(refund_named("r-1", "o-1", 1_000)))]).await;
+    let asked = reasons(&store).await;
+    assert!(asked.len() == 1 && asked[0].contains("10.00 more of sale o-1"), "{asked:?}");
+    place.tamper("update sale set given_since = given_since + 1 where id = 'o-2'").await;
+    assert_eq!(
+        check(&store).await.unwrap().findings,
+        ["o-2: sale, whose rest another call cancelled first, or of which another amount went back since"]
+    );
     store.close().await;
 }
 

@@ -291,17 +291,11 @@ impl History {
         let share = decimal(digits.into(), scale + 2) * whole(base) + whole(taken.fixed);
         let share = rounded(&share, case.rounding).unwrap().max(taken.floor.unwrap_or(0));
         let share = share.min(taken.cap.unwrap_or(i64::MAX)).min(base);
-        let of = |kind: TransactionKind| {
-            self.events.iter().filter(move |one| one.of == number && one.kind == kind)
-        };
-        let sum = |kind| of(kind).filter_map(|one| one.amount).sum::<i64>();
-        let is_whole = |kind| of(kind).any(|one| one.amount.is_none());
-        let charged_back = sum(TransactionKind::Chargeback) - sum(TransactionKind::ChargebackWon);
-        let gone = sum(TransactionKind::Refund) + sum(TransactionKind::Cancellation) + charged_back.max(0);
-        let paid = sum(TransactionKind::Settlement).min(amount);
-        let rest = if is_whole(TransactionKind::Cancellation) { amount - paid } else { 0 };
-        let gone = gone.max(rest).min(amount);
-        let is_settled = taken.earned == Earned::OnSale || is_whole(TransactionKind::Settlement);
+        let became: Vec<Became> =
+            self.events.iter().filter(|one| one.of == number).map(|one| (one.kind, one.amount)).collect();
+        let (gone, paid) = gone_and_paid(amount, &became);
+        let is_settled =
+            taken.earned == Earned::OnSale || became.contains(&(TransactionKind::Settlement, None));
         let settled = if is_settled { amount } else { paid };
         let portion = |part: i64| match amount {
             0 => 0,
@@ -311,6 +305,26 @@ impl History {
         let earned = if gone + settled >= amount { left } else { portion(settled).min(left) };
         (earned, left - earned)
     }
+}
+
+/// What became of a sale: what it was, and of how much; none of all that was left.
+pub(super) type Became = (TransactionKind, Option<i64>);
+
+/// Step by step, in the order in which it happened: what of a sale is gone, and what was paid by amounts. All that is ever paid cannot be
+/// cancelled with the rest, whenever it is paid; what is charged back was paid.
+pub(super) fn gone_and_paid(amount: i64, became: &[Became]) -> (i64, i64) {
+    let sum = |wanted| became.iter().filter(|(kind, _)| *kind == wanted).filter_map(|one| one.1).sum::<i64>();
+    let paid = sum(TransactionKind::Settlement).min(amount);
+    let mut gone = 0;
+    for (kind, minor) in became {
+        match (kind, minor) {
+            (TransactionKind::Refund | TransactionKind::Cancellation, Some(minor)) => gone += minor,
+            (TransactionKind::Cancellation, None) => gone = gone.max(amount - paid),
+            _ => {}
+        }
+    }
+    let charged_back = sum(TransactionKind::Chargeback) - sum(TransactionKind::ChargebackWon);
+    ((gone + charged_back.max(0)).min(amount), paid)
 }
 
 /// Parts by the largest remainders, one minor unit after another.

@@ -256,7 +256,7 @@ async fn a_removed_row_of_any_table_is_found(place: Place) {
 
 /// The trigger that keeps the rows of a table: SQLite has one for deletes alone.
 pub(super) fn kept_by(place: &Place, table: &str) -> String {
-    let is_kept_alone = matches!(table, "sale" | "charge_total" | "journal_position");
+    let is_kept_alone = matches!(table, "sale" | "charge_total" | "journal_position" | "usage_exception");
     match place {
         Place::Schema(_) if !is_kept_alone => format!("{table}_stays"),
         Place::Folder(_) | Place::Schema(_) => format!("{table}_is_kept"),

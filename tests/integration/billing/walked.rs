@@ -21,6 +21,7 @@ use tollgate::domain::transaction::{Details, Extent, Reach, Transaction, Transac
 use tollgate::domain::usage::UsageRecord;
 use tollgate::store::Store;
 
+use super::histories::{Became, gone_and_paid};
 use super::lifecycle::balances;
 use super::on_both_stores;
 use super::oracle::{Band, Prices, comes_to, decimal, rounded, whole};
@@ -226,17 +227,11 @@ impl History {
     /// Of how much of a sale's base a share is earned.
     fn earned(&self, number: usize, sold: &Sold) -> i64 {
         let (amount, base) = (sold.amount, self.base(sold));
-        let of = |kind: TransactionKind| {
-            self.events.iter().filter(move |one| one.of == number && one.kind == kind)
-        };
-        let sum = |kind| of(kind).filter_map(|one| one.amount).sum::<i64>();
-        let is_whole = |kind| of(kind).any(|one| one.amount.is_none());
-        let charged_back = sum(TransactionKind::Chargeback) - sum(TransactionKind::ChargebackWon);
-        let gone = sum(TransactionKind::Refund) + sum(TransactionKind::Cancellation) + charged_back.max(0);
-        let paid = sum(TransactionKind::Settlement).min(amount);
-        let rest = if is_whole(TransactionKind::Cancellation) { amount - paid } else { 0 };
-        let gone = gone.max(rest).min(amount);
-        let is_settled = self.earned == Earned::OnSale || is_whole(TransactionKind::Settlement);
+        let became: Vec<Became> =
+            self.events.iter().filter(|one| one.of == number).map(|one| (one.kind, one.amount)).collect();
+        let (gone, paid) = gone_and_paid(amount, &became);
+        let is_settled =
+            self.earned == Earned::OnSale || became.contains(&(TransactionKind::Settlement, None));
         let settled = if is_settled { amount } else { paid };
         let portion = |part: i64| match amount {
             0 => 0,

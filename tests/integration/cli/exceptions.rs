@@ -3,7 +3,6 @@
 use tollgate::domain::id::PartnerId;
 use tollgate::domain::share::{Earned, Held, Receiver, Share};
 use tollgate::domain::split::Split;
-use tollgate::domain::transaction::{Details, Extent, TransactionKind};
 use tollgate::domain::usage::{Evidence, UsageRecord};
 
 use super::administration::{json, run};
@@ -113,19 +112,27 @@ async fn what_stays_charged_though_it_is_waived_is_told() {
 }
 
 #[tokio::test]
-async fn a_refund_of_what_is_gone_is_said_to_change_nothing() {
-    let mut cancelled = refund_named("c-1", "o-1", 0);
-    cancelled.kind = TransactionKind::Cancellation;
-    cancelled.details = Details { extent: Extent::Rest, ..Details::default() };
+async fn of_a_refund_that_is_more_than_its_sale_what_is_waived_is_the_rest() {
+    let records =
+        [usage(1, 1, Some(sale("o-1", 10_000))), usage(2, 1, Some(refund_named("r-1", "o-1", 15_000)))];
+    let world = with(&records).await;
+    let usage = id(2);
+    let waive = ["exceptions", "resolve", &usage, "waive"];
+    let waived = run(&world, &[&waive[..], &WHO[..]].concat()).await;
+    assert!(waived.err.contains("as much of its transaction as its sale had"), "{}", waived.err);
+    assert!(waived.out.contains("share_reversal") && waived.out.contains("-2.50"), "{}", waived.out);
+}
+
+#[tokio::test]
+async fn a_refund_of_which_no_share_was_taken_is_said_to_change_nothing() {
     let records = [
-        usage(1, 1, Some(sale("o-1", 10_000))),
-        usage(2, 1, Some(cancelled)),
+        usage(1, 1, Some(sale("o-1", 10))),
         usage(3, 1, Some(sale("o-1", 9_000))),
         usage(4, 1, Some(sale("o-2", 10_000))),
         usage(5, 1, Some(sale("o-2", 9_000))),
     ];
     let world = with(&records).await;
-    let refund = async |number: u128, of: &str| {
+    let refund = async |number: u128, of: &str, amount: &str| {
         let usage = id(number);
         let rate = [
             "exceptions",
@@ -139,12 +146,12 @@ async fn a_refund_of_what_is_gone_is_said_to_change_nothing() {
             "--of",
             of,
         ];
-        let sum = ["--amount", "90.00", "--currency", "CNY"];
+        let sum = ["--amount", amount, "--currency", "CNY"];
         run(&world, &[&rate[..], &sum[..], &WHO[..]].concat()).await
     };
-    let nothing = refund(3, "o-1").await;
+    let nothing = refund(3, "o-1", "0.10").await;
     assert!(nothing.status == 0 && nothing.err.contains("It changed no share"), "{}", nothing.err);
-    let something = refund(5, "o-2").await;
+    let something = refund(5, "o-2", "90.00").await;
     assert!(something.status == 0 && !something.err.contains("It changed no share"), "{}", something.err);
     assert!(something.out.contains("-2.25"), "{}", something.out);
 }

@@ -6,6 +6,7 @@ mod carried_on_counts;
 mod carried_on_parties;
 mod carried_on_prices;
 mod carried_on_repeats;
+mod carried_on_rests;
 mod contract_audit;
 mod contract_client;
 mod contract_client_certificate;

@@ -36,12 +36,34 @@ fn sale(amount: i64, (base, share): (i64, i64), earned: Earned, rounding: Roundi
     }
 }
 
+/// The number of the call, which orders it by time, and what it made.
+type Step = (u128, TransactionKind, Option<i64>);
+
+/// Counts a step behind those that were counted before.
+fn count_next(sale: &mut Sale, counted: &mut Vec<Step>, step: Step) -> Result<i64, Unrated> {
+    let (number, kind, amount) = step;
+    let given_since = || {
+        let gives = |kind| matches!(kind, TransactionKind::Refund | TransactionKind::Cancellation);
+        let later = counted.iter().filter(|(other, kind, _)| *other > number && gives(*kind));
+        later.filter_map(|(.., amount)| *amount).sum::<i64>()
+    };
+    let beyond = super::count(sale, (Uuid::from_u128(number), kind, amount), given_since)?;
+    counted.push(step);
+    Ok(beyond)
+}
+
+/// Counts what nothing hangs on that was told by other calls.
+fn count(sale: &mut Sale, kind: TransactionKind, amount: Option<i64>) -> Result<i64, Unrated> {
+    super::count(sale, (Uuid::max(), kind, amount), || 0)
+}
+
 /// After events, what is returned, earned and pending of a share of 10.00 of a sale of 100.00.
 #[track_caller]
 fn check(events: &[(TransactionKind, Option<i64>)], expected: (i64, i64, i64)) {
     let mut sale = sale(10_000, (10_000, 1_000), Earned::OnSettlement, Rounding::HalfUp);
-    for (kind, amount) in events {
-        count(&mut sale, *kind, *amount).unwrap();
+    let mut counted = Vec::new();
+    for (number, (kind, amount)) in events.iter().enumerate() {
+        count_next(&mut sale, &mut counted, (number as u128, *kind, *amount)).unwrap();
     }
     let Standing { returned, earned, pending, .. } = standing(&sale).unwrap();
     assert_eq!((returned, earned, pending), expected, "{events:?}");
@@ -66,6 +88,52 @@ fn a_share_is_pending_until_its_sale_is_settled_and_what_goes_back_eats_that_fir
 }
 
 #[test]
+fn a_cancellation_of_the_rest_takes_what_was_left_when_it_was_made() {
+    use TransactionKind::{Cancellation, Chargeback, ChargebackWon, Refund, Settlement};
+    let cancelled = [(Settlement, Some(6_000)), (Cancellation, None)];
+    let check_with = |more: &[(TransactionKind, Option<i64>)], expected| {
+        check(&[&cancelled[..], more].concat(), expected);
+    };
+    check_with(&[], (400, 600, 0));
+    check_with(&[(Chargeback, Some(3_000))], (700, 300, 0));
+    check_with(&[(Chargeback, Some(3_000)), (Chargeback, Some(3_000))], (1_000, 0, 0));
+    check_with(&[(Chargeback, Some(6_000)), (ChargebackWon, Some(2_000))], (800, 200, 0));
+    check_with(&[(Refund, Some(4_000)), (Refund, Some(2_000))], (1_000, 0, 0));
+    check_with(&[(Refund, Some(1_000)), (Cancellation, None)], (500, 500, 0));
+    check_with(&[(Cancellation, Some(1_000))], (500, 500, 0));
+    check(&[(Cancellation, None), (Refund, Some(2_000)), (Settlement, Some(6_000))], (600, 400, 0));
+    // What was refunded before was of what was left; what is charged back never is.
+    check(&[(Settlement, Some(6_000)), (Refund, Some(3_000)), (Cancellation, None)], (400, 600, 0));
+    check(&[(Refund, Some(3_000)), (Settlement, Some(7_000)), (Cancellation, None)], (300, 700, 0));
+    check(&[(Settlement, Some(6_000)), (Chargeback, Some(3_000)), (Cancellation, None)], (700, 300, 0));
+}
+
+#[test]
+fn what_goes_back_after_the_rest_was_cancelled_is_beyond_as_far_as_nothing_was_paid() {
+    use TransactionKind::{Cancellation, Chargeback, Refund, Settlement};
+    let mut sale = sale(100, (100, 10), Earned::OnSettlement, Rounding::HalfUp);
+    let mut counted = Vec::new();
+    let mut next = |step| count_next(&mut sale, &mut counted, step).unwrap();
+    assert_eq!(next((1, Cancellation, None)), 0);
+    assert_eq!(next((2, Chargeback, Some(50))), 50);
+    assert_eq!(next((3, Settlement, Some(60))), 0);
+    assert_eq!(next((4, Refund, Some(30))), 20);
+    assert_eq!((still_beyond(&sale, Chargeback, 50), still_beyond(&sale, Refund, 20)), (20, 20));
+    count(&mut sale, Settlement, Some(20)).unwrap();
+    assert_eq!((still_beyond(&sale, Chargeback, 50), still_beyond(&sale, Refund, 20)), (0, 0));
+}
+
+#[test]
+fn what_an_older_program_cancelled_stays_as_it_was_charged() {
+    let mut sale = sale(100, (100, 10), Earned::OnSettlement, Rounding::HalfUp);
+    sale.sums = Sums { settled: 60, is_cancelled: true, ..Sums::default() };
+    for (kind, amount) in [(TransactionKind::Refund, Some(30)), (TransactionKind::Cancellation, None)] {
+        count(&mut sale, kind, amount).unwrap();
+        assert_eq!((standing(&sale).unwrap().gone, sale.sums.cancelled_by), (40, None));
+    }
+}
+
+#[test]
 fn what_is_beyond_a_sale_is_said_and_changes_nothing() {
     let mut sale = sale(100, (100, 10), Earned::OnSale, Rounding::HalfUp);
     assert_eq!(count(&mut sale, TransactionKind::Refund, Some(70)), Ok(0));
@@ -84,11 +152,11 @@ fn what_is_won_back_is_within_once_it_was_taken_and_a_whole_sale_may_then_be_los
     assert_eq!(count(&mut sale, ChargebackWon, Some(60)), Ok(60));
     assert!(may_be_whole_again(&sale.sums, Chargeback) && !may_be_whole_again(&sale.sums, ChargebackWon));
     assert_eq!(count(&mut sale, Chargeback, Some(40)), Ok(0));
-    assert_eq!(still_beyond(&sale.sums, ChargebackWon, 60), 20);
+    assert_eq!(still_beyond(&sale, ChargebackWon, 60), 20);
     assert_eq!(count(&mut sale, Chargeback, Some(40)), Ok(0));
-    assert_eq!(still_beyond(&sale.sums, ChargebackWon, 60), 0);
+    assert_eq!(still_beyond(&sale, ChargebackWon, 60), 0);
     assert!(may_be_whole_again(&sale.sums, ChargebackWon));
-    assert_eq!(still_beyond(&sale.sums, Chargeback, 7), 7);
+    assert_eq!(still_beyond(&sale, Chargeback, 7), 7);
 }
 
 #[test]
@@ -140,10 +208,10 @@ proptest! {
     ) {
         let base = amount * base / 1_000;
         let new = || sale(amount, (base, base * share / 1_000), earned, rounding);
-        let after = |events: &[(TransactionKind, Option<i64>, u32)]| {
-            let mut sale = new();
-            for (kind, amount, _) in events {
-                count(&mut sale, *kind, *amount).unwrap();
+        let after = |steps: &[(Step, u32)]| {
+            let (mut sale, mut counted) = (new(), Vec::new());
+            for (step, _) in steps {
+                count_next(&mut sale, &mut counted, *step).unwrap();
                 let now = standing(&sale).unwrap();
                 assert_eq!(now.returned + now.earned + now.pending, sale.share.minor);
                 assert!(now.returned >= 0 && now.earned >= 0 && now.pending >= 0, "{now:?}");
@@ -152,9 +220,38 @@ proptest! {
             }
             standing(&sale).unwrap()
         };
-        let mut shuffled = events.clone();
-        shuffled.sort_by_key(|(.., place)| *place);
-        prop_assert_eq!(after(&events), after(&shuffled));
+        let numbered = (0..).zip(events).map(|(number, (kind, amount, place))| ((number, kind, amount), place));
+        let steps: Vec<(Step, u32)> = numbered.collect();
+        let mut shuffled = steps.clone();
+        shuffled.sort_by_key(|(_, place)| *place);
+        prop_assert_eq!(after(&steps), after(&shuffled));
+    }
+
+    #[test]
+    fn a_sale_whose_rest_was_cancelled_has_no_share_left_once_all_that_was_paid_is_back(
+        parts in prop::collection::vec((1..50_000_i64, any::<(bool, bool)>()), 0..12), rest in 0..500_000_i64,
+        share in 0..=1_000_i64, rounding in any_rounding(), places in prop::collection::vec(any::<u32>(), 14),
+    ) {
+        let paid: i64 = parts.iter().map(|(part, _)| part).sum();
+        let amount = paid + rest;
+        let share = i64::try_from(i128::from(amount) * i128::from(share) / 1_000).unwrap();
+        let mut steps = vec![(50, TransactionKind::Settlement, Some(paid)), (100, TransactionKind::Cancellation, None)];
+        for (number, (part, (is_refund, is_before))) in (0..).zip(parts) {
+            // What was refunded before the cancellation may have been of what was not paid.
+            steps.push(match (is_refund, is_before) {
+                (true, _) => (200 + number, TransactionKind::Refund, Some(part)),
+                (false, is_before) => (if is_before { number } else { 200 + number }, TransactionKind::Chargeback, Some(part)),
+            });
+        }
+        let mut known: Vec<(Step, u32)> = steps.into_iter().zip(places).collect();
+        known.sort_by_key(|(_, place)| *place);
+        let mut sale = sale(amount, (amount, share), Earned::OnSettlement, rounding);
+        let mut counted = Vec::new();
+        for (step, _) in known {
+            count_next(&mut sale, &mut counted, step).unwrap();
+        }
+        let Standing { returned, earned, pending, earned_base, .. } = standing(&sale).unwrap();
+        prop_assert_eq!((returned, earned, pending, earned_base), (share, 0, 0, 0));
     }
 
     #[test]
