@@ -35,7 +35,13 @@ pub struct KeptVersion {
 impl KeptVersion {
     /// One that is not in force yet, as it was told: subscriptions move to it from its date on.
     pub(super) fn told(reference: PlanRef, (tariff, effective_from): (Tariff, Timestamp)) -> Self {
-        Self { reference, tariff, effective_from: Some(effective_from), moves: Some(true), is_announced: true }
+        Self {
+            reference,
+            tariff,
+            effective_from: Some(effective_from),
+            moves: Some(true),
+            is_announced: true,
+        }
     }
 }
 

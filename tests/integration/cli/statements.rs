@@ -21,9 +21,8 @@ async fn a_statement_is_shown_and_exported_in_the_currency_that_is_asked_for() {
     let world = World::new().await;
     register(&world.store, &plan("standard", 1), &tariff("0.01", 0, "2.5")).await;
     record(&world.store, 1, &[sold(1, "CNY"), sold(2, "EUR"), sold(3, "USD")]).await;
-    let statement = |action: &'static str, more: &[&'static str]| {
-        [&["statement", action][..], &OF[..], more].concat()
-    };
+    let statement =
+        |action: &'static str, more: &[&'static str]| [&["statement", action][..], &OF[..], more].concat();
 
     let all = json(&world, &statement("show", &[])).await;
     assert_eq!(all.as_array().unwrap().len(), 3, "{all}");
