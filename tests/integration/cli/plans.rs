@@ -19,7 +19,7 @@ async fn a_plan_is_shown_with_its_quotas_and_with_what_its_shares_are_taken_of_a
     .await;
     let shown = run(&world, &["plan", "show", "standard"]).await;
     assert_eq!(shown.status, 0, "{}", shown.err);
-    for part in ["70001", "monthly-calls", "goods", "the amount", "platform 70, partner 30"] {
+    for part in ["70001", "monthly-calls", "goods", "the amount", "partner 30, platform 70"] {
         assert!(shown.out.contains(part), "no {part:?} in {}", shown.out);
     }
 }
