@@ -118,12 +118,12 @@ pub async fn give_back(
 ) -> Result<Option<Doubt>, StoreError> {
     let mut sorted = unused.to_vec();
     sorted.sort_by(|(one, _), (other, _)| one.key().cmp(&other.key()));
+    let Some((last, _)) = sorted.last() else { return Ok(None) };
     let mut transaction = store.begin().await?;
     for (window, units) in &sorted {
         transaction.lock_quota(window).await?;
         transaction.give_back_quota(window, run, *units).await?;
     }
-    let Some((last, _)) = sorted.last() else { return Ok(None) };
     let told_by = ((*last).clone(), transaction.quota_leased_to(last, run).await?);
     let units = unused.iter().map(|(_, units)| *units).collect();
     Ok(transaction.commit().await.err().map(|error| Doubt { units, error, told_by }))
