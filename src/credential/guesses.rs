@@ -15,7 +15,7 @@ use crate::domain::id::{AppId, LimitName, RouteName};
 use crate::domain::plan::Rate;
 use crate::domain::refusal::Refusal;
 use crate::limit::cell::{Cell, CellKey, Cells};
-use crate::limit::gcra::{Verdict, admit, give_back};
+use crate::limit::gcra::{Verdict, admit, give_back, left};
 
 /// Wrong credentials of one network that are tried: as many at once, and ten a second.
 const OF_A_NETWORK: u32 = 50;
@@ -39,6 +39,8 @@ const WAITS_OF_AN_ISSUER: u32 = OF_ALL / 5 * 4;
 const NETWORKS: usize = 16_384;
 /// Wrong credentials that are known as such; beyond, the one in the same place is forgotten.
 const PLACES: usize = 4_096;
+
+const TOO_MANY: Refusal = Refusal::Unavailable("Too many unknown credentials are being tried");
 
 /// What has been guessed of late.
 pub(super) struct Guesses {
@@ -82,6 +84,17 @@ pub(super) enum KnownKeys {
     Some,
     /// Which there are.
     All,
+}
+
+impl KnownKeys {
+    /// How many are tried of a network, and of all.
+    fn rates(self) -> (Rate, Rate) {
+        match self {
+            Self::AtFirst => (rate(OF_A_NETWORK_AT_FIRST, NETWORK_WINDOW), a_second(OF_ALL, OF_ALL)),
+            Self::Some => (of_a_network(), a_second(OF_ALL, OF_ALL)),
+            Self::All => (of_a_network(), a_second(KEYS_OF_ALL, KEYS_AT_ONCE)),
+        }
+    }
 }
 
 /// A try that is paid for.
@@ -145,12 +158,23 @@ impl Guesses {
         address: Option<IpAddr>,
         now: Duration,
     ) -> Result<Paid, Refusal> {
-        let (of_a_network, of_all) = match known {
-            KnownKeys::AtFirst => (rate(OF_A_NETWORK_AT_FIRST, NETWORK_WINDOW), a_second(OF_ALL, OF_ALL)),
-            KnownKeys::Some => (of_a_network(), a_second(OF_ALL, OF_ALL)),
-            KnownKeys::All => (of_a_network(), a_second(KEYS_OF_ALL, KEYS_AT_ONCE)),
-        };
+        let (of_a_network, of_all) = known.rates();
         self.keys.pay_by(of_a_network, of_all, address, now)
+    }
+
+    /// Whether a try of an API key from `address` could be paid for. Asking costs nothing, and who floods is told by it before
+    /// anything is done for the call.
+    ///
+    /// # Errors
+    /// As [`Price::pay`].
+    pub(super) fn could_pay_for_key(
+        &self,
+        known: KnownKeys,
+        address: Option<IpAddr>,
+        now: Duration,
+    ) -> Result<(), Refusal> {
+        let (of_a_network, of_all) = known.rates();
+        self.keys.could_pay_by(&of_a_network, &of_all, address, now)
     }
 
     /// Pays for a wait for the keys of the issuer of a token from `address`; `issuer` counts those that wait for it. That costs nothing of
@@ -237,9 +261,28 @@ impl Price {
             Verdict::Admitted { .. } => Ok(Paid { of_all: Some((self.all.clone(), of_all)), ..paid }),
             Verdict::Refused { .. } => {
                 paid.give_back();
-                Err(Refusal::Unavailable("Too many unknown credentials are being tried"))
+                Err(TOO_MANY)
             }
         }
+    }
+
+    fn could_pay_by(
+        &self,
+        of_a_network: &Rate,
+        of_all: &Rate,
+        address: Option<IpAddr>,
+        now: Duration,
+    ) -> Result<(), Refusal> {
+        if let (Some(networks), Some(address)) = (&self.networks, address)
+            && let Some(cell) = networks.cells.known(&CellKey::address(address, &networks.of))
+            && let Some(retry_after) = wait_of(&cell, of_a_network, now)
+        {
+            return Err(Refusal::LimitReached { limit: networks.name.clone(), retry_after });
+        }
+        if wait_of(&self.all, of_all, now).is_some() {
+            return Err(TOO_MANY);
+        }
+        Ok(())
     }
 
     /// Pays for a verification from what the network of `address` may cost alone, whatever all cost.
@@ -270,6 +313,13 @@ impl Price {
     }
 }
 
+/// After how long one more would pass; `None`: right away.
+fn wait_of(cell: &Cell, rate: &Rate, now: Duration) -> Option<Duration> {
+    let (left, until_whole) = left(cell, rate, now);
+    let each = rate.window.checked_div(rate.requests.get()).unwrap_or_default();
+    (left == 0).then(|| until_whole.saturating_sub(each.saturating_mul(rate.burst.get() - 1)))
+}
+
 fn of_a_network() -> Rate {
     rate(OF_A_NETWORK, NETWORK_WINDOW)
 }
@@ -289,96 +339,4 @@ fn rate(requests: u32, window: Duration) -> Rate {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_guesses_is_refused_and_who_does_not_is_not() {
-        let (guesses, now) = (Guesses::new(), Duration::from_secs(1000));
-        let (one, other) = ("192.0.2.1".parse().ok(), "192.0.2.2".parse().ok());
-        let taken = (0..1000).filter(|_| guesses.pay(one, now).is_ok()).count();
-        assert_eq!(taken, OF_A_NETWORK as usize);
-        for _ in 0..1000 {
-            guesses.pay(other, now).unwrap().give_back();
-        }
-        assert!(matches!(guesses.pay(one, now), Err(Refusal::LimitReached { .. })));
-        assert!(guesses.pay(one, now + NETWORK_WINDOW).is_ok());
-    }
-
-    #[test]
-    fn while_keys_are_learnt_a_network_may_try_more_and_all_no_more() {
-        let (guesses, now) = (Guesses::new(), Duration::from_secs(1000));
-        let address = |number: u32| Some(IpAddr::from(number.to_be_bytes()));
-        let pay = |known, address| guesses.pay_for_key(known, address, now);
-        let paid: Vec<_> = (0..1000).filter_map(|_| pay(KnownKeys::AtFirst, address(0)).ok()).collect();
-        assert_eq!(paid.len(), OF_A_NETWORK_AT_FIRST as usize);
-        paid.iter().for_each(Paid::give_back);
-        let taken = (0..10).flat_map(|number| (0..1000).map(move |_| address(number)));
-        let taken = taken.filter(|address| pay(KnownKeys::AtFirst, *address).is_ok()).count();
-        assert_eq!(taken, OF_ALL as usize);
-        assert!(matches!(pay(KnownKeys::All, address(99)), Err(Refusal::Unavailable(_))));
-        assert!(guesses.pay(address(99), now).is_ok(), "tokens are paid for by themselves");
-    }
-
-    #[test]
-    fn waits_are_bounded_by_themselves() {
-        let (guesses, now) = (Guesses::new(), Duration::from_secs(1000));
-        let (issuer, one) = (Arc::default(), "192.0.2.1".parse().ok());
-        let wait = || guesses.pay_for_wait(&issuer, one, now);
-        let paid: Vec<_> = (0..1000).filter_map(|_| wait().ok()).collect();
-        assert_eq!(paid.len(), WAITS_OF_A_NETWORK as usize);
-        assert!(guesses.pay(one, now).is_ok());
-        paid.iter().for_each(PaidWait::give_back);
-        assert!(wait().is_ok());
-    }
-
-    #[test]
-    fn who_waits_for_one_issuer_leaves_room_for_who_waits_for_another() {
-        let (guesses, now) = (Guesses::new(), Duration::from_secs(1000));
-        let address = |number: u32| Some(IpAddr::from(number.to_be_bytes()));
-        let waits = |issuer: &Arc<Cell>| {
-            let tried =
-                (0..10_000).filter_map(|number| guesses.pay_for_wait(issuer, address(number), now).ok());
-            tried.collect::<Vec<_>>()
-        };
-        let (one, other) = (Arc::default(), Arc::default());
-        let paid = waits(&one);
-        assert_eq!(paid.len(), WAITS_OF_AN_ISSUER as usize);
-        assert!(matches!(guesses.pay_for_wait(&one, None, now), Err(Refusal::Unavailable(_))));
-        assert_eq!(waits(&other).len(), (OF_ALL - WAITS_OF_AN_ISSUER) as usize);
-        // A network that has used up its own takes nothing of its issuer's.
-        paid.iter().for_each(PaidWait::give_back);
-        let of_a_network = (0..10_000).filter(|_| guesses.pay_for_wait(&one, address(99_999), now).is_ok());
-        assert_eq!(of_a_network.count(), WAITS_OF_A_NETWORK as usize);
-        assert_eq!(waits(&one).len(), (WAITS_OF_AN_ISSUER - WAITS_OF_A_NETWORK) as usize);
-    }
-
-    #[test]
-    fn guesses_from_everywhere_are_bounded_together() {
-        let (guesses, now) = (Guesses::new(), Duration::from_secs(1000));
-        let address = |number: u32| Some(IpAddr::from(number.to_be_bytes()));
-        let taken = (0..10_000).filter(|number| guesses.pay(address(*number), now).is_ok()).count();
-        assert_eq!(taken, AT_ONCE as usize);
-        assert!(matches!(guesses.pay(None, now), Err(Refusal::Unavailable(_))));
-        let keys = (0..10_000)
-            .filter(|number| guesses.pay_for_key(KnownKeys::All, address(*number), now).is_ok())
-            .count();
-        assert_eq!(keys, KEYS_AT_ONCE as usize);
-        let second = Duration::from_secs(1);
-        let in_a_second = (0..1_000).map(|milliseconds| now + second + Duration::from_millis(milliseconds));
-        let keys = in_a_second.flat_map(|now| std::iter::repeat_n(now, 10));
-        let keys = keys.filter(|now| guesses.pay_for_key(KnownKeys::All, None, *now).is_ok()).count();
-        assert!((KEYS_OF_ALL..=KEYS_OF_ALL + KEYS_AT_ONCE).contains(&(keys as u32)), "{keys}");
-    }
-
-    #[test]
-    fn a_wrong_token_is_known_for_a_while() {
-        let (guesses, second) = (Guesses::new(), Duration::from_secs(1));
-        let app = AppId::new("app_1").unwrap();
-        guesses.remember_wrong([7; 32], ("why", Some(&app)), 5 * second);
-        let refused = Refused::of(&app, Refusal::CredentialInvalid("why"));
-        assert_eq!(guesses.known_wrong(&[7; 32], second), Some(refused));
-        assert_eq!(guesses.known_wrong(&[7; 32], 5 * second), None);
-        assert_eq!(guesses.known_wrong(&[8; 32], second), None);
-    }
-}
+mod tests;

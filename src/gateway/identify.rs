@@ -99,6 +99,9 @@ pub(super) async fn look_up(worker: &Worker, asking: Asking<'_>, body: Body) -> 
         return Ok(Proven { identity: Some(signer.identity), digest: signer.digest });
     }
     let presented = presented::find(shown)?;
+    if worker.shared.directory.may_be_a_guess(presented) {
+        worker.turns.next().await;
+    }
     let known = worker.shared.directory.identify_from(presented, Some(peer.address), moment).await?;
     let identity = known.as_ref().map(|known| known.identity.clone());
     if let Some(known) = known.filter(|_| presented.is_plain(shown)) {

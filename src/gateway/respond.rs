@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use super::admit::Admission;
 use super::answer::Answer;
 use super::fields::X_REQUEST_ID;
+use super::problem;
 use crate::domain::beyond_plan::BeyondPlan;
 use crate::domain::ended::Ended;
 use crate::domain::refusal::{Refusal, whole_seconds};
@@ -77,33 +78,8 @@ pub fn status(refusal: &Refusal) -> StatusCode {
 #[must_use]
 pub fn refuse(refusal: &Refusal, request_id: &HeaderValue, admission: Option<Admission>) -> Response<Answer> {
     let status = status(refusal);
-    let mut problem = serde_json::json!({
-        "type": format!("urn:tollgate:problem:{}", refusal.code()),
-        "title": refusal.title(),
-        "status": status.as_u16(),
-        "detail": refusal.detail(),
-        "code": refusal.code(),
-        "fault": refusal.fault().name(),
-        "request_id": request_id.to_str().unwrap_or_default(),
-    });
-    if let Refusal::LimitReached { limit, .. } = refusal {
-        problem["violated-policies"] = serde_json::json!([limit.as_str()]);
-    }
-    if let Refusal::BeyondPlan(beyond) = refusal {
-        problem["violated-policies"] = serde_json::json!([beyond.name()]);
-    }
-    if let Refusal::BalanceExhausted(paid_from) = refusal {
-        problem["balance"] = serde_json::json!(paid_from.balance.as_str());
-        if let Some(merchant) = &paid_from.merchant {
-            problem["merchant"] = serde_json::json!(merchant.as_str());
-        }
-    }
-    if let Refusal::SignatureInvalid(error) = refusal
-        && let Some(base) = &error.base
-    {
-        problem["signature_base"] = serde_json::json!(base);
-    }
-    let mut response = Response::new(Answer::Own(Some(Bytes::from(problem.to_string()))));
+    let problem = problem::document(refusal, status.as_u16(), request_id.to_str().unwrap_or_default());
+    let mut response = Response::new(Answer::Own(Some(problem)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, PROBLEM_JSON);

@@ -14,6 +14,7 @@ use super::me::Questions;
 use super::omitted::Omitted;
 use super::request_id::RequestIds;
 use super::trusted_proxies::TrustedProxies;
+use super::turns::Turns;
 use super::view::View;
 use super::warnings::Warnings;
 use super::watch::Watches;
@@ -102,6 +103,8 @@ pub struct Worker {
     pub shared: Arc<Shared>,
     /// Who called lately.
     pub recent: RefCell<Recent>,
+    /// Of calls that may be guesses.
+    pub turns: Turns,
     /// Limiter cells.
     pub cells: RefCell<LocalCells>,
     /// Purses of leased units.
@@ -179,6 +182,7 @@ impl Worker {
             durable_calls: TaskTracker::new(),
             watches: Rc::default(),
             warnings: Warnings::default(),
+            turns: Turns::default(),
             losses: Warnings::default(),
             floods: RefCell::default(),
             omitted: RefCell::default(),

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Directory;
+use crate::credential::presented::Presented;
 use crate::credential::source::SourceUnavailable;
-use crate::domain::api_key::{KEY_ID_PREFIX, KeyHash};
+use crate::domain::api_key::{ApiKey, KEY_ID_PREFIX, KeyHash};
 use crate::domain::id::KeyId;
 
 /// Keys that are learnt at once.
@@ -14,6 +15,15 @@ const LEARNT_AT_ONCE: u32 = 10_000;
 const MOST_ASKED: usize = 100;
 
 impl Directory {
+    /// Whether what is presented is an API key that may be a guess: it is none that is remembered.
+    #[must_use]
+    pub fn may_be_a_guess(&self, presented: Presented<'_>) -> bool {
+        match presented {
+            Presented::ApiKey(text) => !ApiKey::check(text).is_ok_and(|(_, hash)| self.keys.has(&hash)),
+            Presented::Nothing | Presented::AccessToken(_) | Presented::BoundToken(_) => false,
+        }
+    }
+
     /// Learns which API keys there are, so that a guess need not be looked up. Those that are made meanwhile must be heard of.
     ///
     /// # Errors

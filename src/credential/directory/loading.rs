@@ -112,16 +112,14 @@ impl Directory {
         if let Some(refused) = self.guesses.known_wrong(&hash, moment.monotonic) {
             return Err(refused);
         }
+        if let Owned::ApiKey(_) = presented {
+            self.guesses.could_pay_for_key(self.known_keys(), address, moment.monotonic)?;
+        }
         let loading = self.clone();
         let tried = async move {
             let paid = match presented {
                 Owned::ApiKey(_) => {
-                    let known = match (loading.is_learning(), loading.knows_existing_keys()) {
-                        (true, _) => KnownKeys::AtFirst,
-                        (false, true) => KnownKeys::All,
-                        (false, false) => KnownKeys::Some,
-                    };
-                    loading.guesses.pay_for_key(known, address, moment.monotonic)
+                    loading.guesses.pay_for_key(loading.known_keys(), address, moment.monotonic)
                 }
                 _ => loading.guesses.pay(address, moment.monotonic),
             }?;
@@ -131,6 +129,14 @@ impl Directory {
         };
         let remembered = self.remembered.try_get_with(credential, tried).await;
         remembered.map_err(Arc::unwrap_or_clone)
+    }
+
+    fn known_keys(&self) -> KnownKeys {
+        match (self.is_learning(), self.knows_existing_keys()) {
+            (true, _) => KnownKeys::AtFirst,
+            (false, true) => KnownKeys::All,
+            (false, false) => KnownKeys::Some,
+        }
     }
 
     async fn load_tried(
