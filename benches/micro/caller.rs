@@ -13,21 +13,19 @@ use tollgate::credential::directory::{Directory, Memory};
 use tollgate::credential::keys::KnownKey;
 use tollgate::credential::presented::{self, Shown};
 use tollgate::credential::recent::Recent;
-use tollgate::credential::request_key::RequestKey;
 use tollgate::credential::source::{IdentitySource, SourceUnavailable};
 use tollgate::domain::api_key::{ApiKey, KeyHash};
 use tollgate::domain::app_certificate::{AppCertificate, ShownNames};
+use tollgate::domain::calling::{CallingApp, CallingGrant};
 use tollgate::domain::id::{
     AppId, FamilyId, GrantId, KeyId, LimitName, MerchantId, PartnerId, PlanName, SignatureKeyId,
 };
-use tollgate::domain::identity::{
-    App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
-};
+use tollgate::domain::identity::{Environment, KeyRecord, Standing};
 use tollgate::domain::plan::Rate;
-use tollgate::domain::signature_key::SignatureKeyRecord;
+use tollgate::domain::principal::AppFacts;
+use tollgate::domain::signature_key::StoredSignatureKey;
 use tollgate::domain::signing_algorithm::SigningAlgorithm;
 use tollgate::domain::time::{Clock, Moment, Timestamp};
-use tollgate::domain::token_rules::TokenRules;
 use tollgate::limit::cell::{CellKey, Cells, LocalCells};
 use tollgate::limit::gcra;
 use tollgate::server::clock::SystemClock;
@@ -139,11 +137,27 @@ fn limits(criterion: &mut Criterion, clock: SystemClock) {
 /// A source that knows one app, whose keys are all.
 struct OneApp;
 
+impl OneApp {
+    fn calling(id: &AppId) -> CallingApp {
+        let facts = AppFacts {
+            id: id.clone(),
+            partner: PartnerId::new("partner_1").unwrap(),
+            environment: Environment::Live,
+            scopes: "catalog:read".parse().unwrap(),
+            subscriptions: Vec::new(),
+            balances: Vec::new(),
+        };
+        CallingApp::new(facts, Standing::Active, Standing::Active)
+    }
+}
+
 #[async_trait]
 impl IdentitySource for OneApp {
-    async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable> {
+    async fn key(&self, hash: &KeyHash) -> Result<Option<(KeyRecord, CallingApp)>, SourceUnavailable> {
         let id = KeyId::new(&format!("key_{:02x}", hash.0[0])).unwrap();
-        Ok(Some(KeyRecord::new(id, AppId::new("app_1").unwrap(), (), Timestamp::default())))
+        let key = KeyRecord::new(id, AppId::new("app_1").unwrap(), (), Timestamp::default());
+        let app = Self::calling(&key.app);
+        Ok(Some((key, app)))
     }
 
     async fn keys_after(
@@ -157,52 +171,26 @@ impl IdentitySource for OneApp {
     async fn signature_key(
         &self,
         _: &SignatureKeyId,
-    ) -> Result<Option<SignatureKeyRecord>, SourceUnavailable> {
+    ) -> Result<Option<(StoredSignatureKey, CallingApp)>, SourceUnavailable> {
         Ok(None)
     }
 
-    async fn request_key(&self, _: &SignatureKeyRecord) -> Result<Option<RequestKey>, SourceUnavailable> {
+    async fn certificate(
+        &self,
+        _: &ShownNames,
+    ) -> Result<Option<(AppCertificate, CallingApp)>, SourceUnavailable> {
         Ok(None)
     }
 
-    async fn certificate(&self, _: &ShownNames) -> Result<Option<AppCertificate>, SourceUnavailable> {
+    async fn app(&self, id: &AppId) -> Result<Option<CallingApp>, SourceUnavailable> {
+        Ok(Some(Self::calling(id)))
+    }
+
+    async fn grant_to(&self, _: &MerchantId, _: &AppId) -> Result<Option<CallingGrant>, SourceUnavailable> {
         Ok(None)
     }
 
-    async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {
-        Ok(Some(App {
-            id: id.clone(),
-            partner: PartnerId::new("partner_1").unwrap(),
-            name: "App".to_owned(),
-            environment: Environment::Live,
-            kind: ClientKind::Confidential,
-            redirect_uris: Vec::new(),
-            scopes: "catalog:read".parse().unwrap(),
-            default_scopes: DefaultScopes::All,
-            requires_pkce: false,
-            standing: Standing::Active,
-            created_at: Timestamp::default(),
-        }))
-    }
-
-    async fn token_rules(&self, _: &AppId) -> Result<TokenRules, SourceUnavailable> {
-        Ok(TokenRules::default())
-    }
-
-    async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable> {
-        let (name, created_at) = ("Partner".to_owned(), Timestamp::default());
-        Ok(Some(Partner { id: id.clone(), name, standing: Standing::Active, created_at }))
-    }
-
-    async fn subscriptions(&self, _: &AppId) -> Result<Vec<Subscription>, SourceUnavailable> {
-        Ok(Vec::new())
-    }
-
-    async fn grant_to(&self, _: &MerchantId, _: &AppId) -> Result<Option<GrantId>, SourceUnavailable> {
-        Ok(None)
-    }
-
-    async fn grant(&self, _: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {
+    async fn grant(&self, _: &GrantId) -> Result<Option<CallingGrant>, SourceUnavailable> {
         Ok(None)
     }
 
@@ -216,9 +204,5 @@ impl IdentitySource for OneApp {
 
     async fn revoked_tokens(&self, _: &str, _: u32) -> Result<Vec<(String, Timestamp)>, SourceUnavailable> {
         Ok(Vec::new())
-    }
-
-    async fn merchant(&self, _: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {
-        Ok(None)
     }
 }

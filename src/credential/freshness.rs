@@ -71,6 +71,12 @@ impl Stamps {
         others.iter().for_each(|stamp| self.push(stamp));
     }
 
+    /// Whether both are those of the same subjects, in the same order, as far as counters tell.
+    #[must_use]
+    pub fn are_of_the_same_as(&self, others: &Self) -> bool {
+        (self.length, self.counters) == (others.length, others.counters)
+    }
+
     /// The stamps.
     pub fn iter(&self) -> impl Iterator<Item = Stamp> {
         let stamps = self.counters.into_iter().zip(self.counts);

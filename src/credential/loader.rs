@@ -4,26 +4,31 @@
 
 mod certificate;
 mod refusals;
+mod rests_on;
+mod stamped;
 
 use std::fmt::Display;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use self::refusals::{APP_GONE, ISSUER_CHANGED, NO_CERTIFICATE, NO_KEY, SIGNATURE_KEY_UNKNOWN};
+use self::refusals::{GRANT_REVOKED, ISSUER_CHANGED, NO_CERTIFICATE, NO_KEY, SIGNATURE_KEY_UNKNOWN};
 pub(super) use self::refusals::{KEY_UNKNOWN, ended};
+use self::rests_on::of_app;
+use self::stamped::stamped;
 use super::access_token::{TokenError, VerifiedToken};
 use super::freshness::Stamps;
 use super::identity::Identity;
 use super::keys::KnownKey;
 use super::refused::Refused;
 use super::source::{IdentitySource, SourceUnavailable};
-use super::subjects::{Judging, Known, KnownApp, KnownFamily, KnownGrant, Subjects};
+use super::subjects::{Judging, Known, KnownApp, KnownFamily, Subjects};
 use crate::domain::api_key::KeyHash;
 use crate::domain::app_credential::AppCredential;
-use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId, SignatureKeyId};
-use crate::domain::identity::{App, Standing};
-use crate::domain::principal::{AppFacts, Caller, CredentialKind, Subscribed};
+use crate::domain::calling::{CallingApp, CallingGrant};
+use crate::domain::id::{AppId, MerchantId, SignatureKeyId};
+use crate::domain::identity::{KeyRecord, Standing};
+use crate::domain::principal::{AppFacts, Caller, CredentialKind};
 use crate::domain::refusal::{Refusal, Subject};
 use crate::domain::scope::ScopeSet;
 use crate::domain::token_rules::Binding;
@@ -67,7 +72,7 @@ impl Loader {
         self.places.try_acquire().map_err(|_| Failure::Busy)
     }
 
-    /// Whom an API key proves, if it is good. What it rests on is stamped before it is loaded.
+    /// Whom an API key proves, if it is good.
     pub(super) async fn load_key(
         &self,
         hash: &KeyHash,
@@ -75,24 +80,22 @@ impl Loader {
         stamps: &mut Stamps,
     ) -> Result<KnownKey, Failure> {
         let _place = self.place()?;
-        let Some(mut key) = self.source.key(hash).await? else {
-            return Err(Failure::Refused(KEY_UNKNOWN.into()));
+        let of_key = |(key, app): &(KeyRecord, CallingApp)| {
+            let key = judging.changes.stamp(key.id.as_str());
+            std::iter::once(key).chain(of_app(judging, app)).collect::<Stamps>()
         };
-        // Stamped, then read again: a revocation between the two is seen either way.
-        stamps.push(judging.changes.stamp(key.id.as_str()));
-        match self.source.key(hash).await? {
-            Some(again) if again.revoked_at.is_none() => key = again,
-            Some(_) | None => return Err(Failure::of(&key.app, KEY_UNKNOWN)),
+        let found = stamped(judging.changes, || self.source.key(hash), of_key).await?;
+        let Some(((key, app), of_all)) = found else { return Err(Failure::Refused(KEY_UNKNOWN.into())) };
+        stamps.extend(&of_all);
+        if key.revoked_at.is_some() {
+            return Err(Failure::of(&key.app, KEY_UNKNOWN));
         }
-        let app = self.app(&key.app, judging).await?;
-        stamps.extend(&app.stamps);
-        let app = app.what.facts.clone().map_err(|refusal| Failure::of(&key.app, refusal))?;
+        let app = self.facts(app, of_all.iter().skip(1).collect(), judging)?;
         let (scopes, narrowing) = (key.scopes_of(&app.scopes), key.narrowing.shared());
         Ok(KnownKey { id: key.id, scopes, narrowing, expires_at: key.expires_at, app })
     }
 
-    /// Whom a key proves by which requests are signed, if it is good, with what verifies its signatures. It is
-    /// stamped before it is read.
+    /// Whom a key proves by which requests are signed, if it is good, with what verifies its signatures.
     pub(super) async fn load_signature_key(
         &self,
         id: &SignatureKeyId,
@@ -101,20 +104,18 @@ impl Loader {
     ) -> Result<Identity, Failure> {
         let _place = self.place()?;
         stamps.push(judging.changes.stamp(id.as_str()));
-        let Some(key) = self.source.signature_key(id).await? else {
+        let read = || self.source.signature_key(id);
+        let Some(((key, app), of_app)) = self.read_with_app(read, judging).await? else {
             return Err(Failure::Refused(SIGNATURE_KEY_UNKNOWN.into()));
         };
-        if key.revoked_at.is_some() {
-            return Err(Failure::of(&key.app, SIGNATURE_KEY_UNKNOWN));
+        stamps.extend(&of_app);
+        if key.record.revoked_at.is_some() {
+            return Err(Failure::of(&key.record.app, SIGNATURE_KEY_UNKNOWN));
         }
-        let app = self.app(&key.app, judging).await?;
-        stamps.extend(&app.stamps);
-        let facts = app.what.facts.clone().map_err(|refusal| Failure::of(&key.app, refusal))?;
-        let Some(request_key) = self.source.request_key(&key).await? else {
-            return Err(Failure::of(&key.app, SIGNATURE_KEY_UNKNOWN));
-        };
-        let expires_at = key.expires_at;
-        let caller = caller(CredentialKind::SignedRequest, key, facts);
+        let facts = self.facts(app, of_app, judging)?;
+        let request_key = self.source.request_key(&key)?;
+        let expires_at = key.record.expires_at;
+        let caller = caller(CredentialKind::SignedRequest, key.record, facts);
         let identity = Identity::new(caller, expires_at).with_noted_uses();
         Ok(Identity { request_key: Some(Arc::new(request_key)), ..identity })
     }
@@ -169,89 +170,6 @@ impl Loader {
         let rests_on = (is_revoked, &app, family.as_ref(), grant.as_ref());
         put_together(token, rests_on, judging, stamps).map_err(Failure::Refused)
     }
-
-    async fn app(&self, id: &AppId, judging: Judging<'_>) -> Result<Known<KnownApp>, Failure> {
-        let subjects = &self.subjects;
-        if let Some(known) = subjects.true_one(subjects.apps.get(id), judging) {
-            return Ok(known);
-        }
-        let mut stamps: Stamps = std::iter::once(judging.changes.stamp(id.as_str())).collect();
-        let Some(app) = self.source.app(id).await? else { return Err(Failure::of(id, APP_GONE)) };
-        // A partner is an app's for good.
-        stamps.push(judging.changes.stamp(app.partner.as_str()));
-        let Some(partner) = self.source.partner(&app.partner).await? else {
-            return Err(Failure::of(id, APP_GONE));
-        };
-        let facts = match (partner.standing, app.standing) {
-            (Standing::Active, Standing::Active) => Ok(Arc::new(self.facts(&app).await?)),
-            (Standing::Suspended, _) => Err(Refusal::Suspended(Subject::Partner)),
-            (Standing::Active, Standing::Suspended) => Err(Refusal::Suspended(Subject::App)),
-        };
-        let token_rules = self.source.token_rules(id).await?;
-        let what = Arc::new(KnownApp { facts, token_rules });
-        let known = Known { what, stamps, loaded_at: judging.monotonic };
-        subjects.apps.insert(id.clone(), known.clone());
-        Ok(known)
-    }
-
-    async fn facts(&self, app: &App) -> Result<AppFacts, Failure> {
-        let subscriptions = self.source.subscriptions(&app.id).await?;
-        let balances = self.source.balances(app).await?;
-        Ok(AppFacts {
-            id: app.id.clone(),
-            partner: app.partner.clone(),
-            environment: app.environment,
-            scopes: app.scopes.clone(),
-            subscriptions: subscriptions.into_iter().map(Subscribed::from).collect(),
-            balances,
-        })
-    }
-
-    async fn family(&self, id: &FamilyId, judging: Judging<'_>) -> Result<Known<KnownFamily>, Failure> {
-        let subjects = &self.subjects;
-        if let Some(known) = subjects.true_one(subjects.families.get(id), judging) {
-            return Ok(known);
-        }
-        let stamps = std::iter::once(judging.changes.stamp(id.as_str())).collect();
-        let what = Arc::new(KnownFamily { is_revoked: self.source.is_family_revoked(id).await? });
-        let known = Known { what, stamps, loaded_at: judging.monotonic };
-        subjects.families.insert(id.clone(), known.clone());
-        Ok(known)
-    }
-
-    /// The grant by which an app acts for a merchant.
-    async fn grant_to(
-        &self,
-        (merchant, app): (&MerchantId, &AppId),
-        judging: Judging<'_>,
-    ) -> Result<Known<KnownGrant>, Failure> {
-        let Some(id) = self.source.grant_to(merchant, app).await? else {
-            return Err(Failure::of(app, GRANT_MISSING));
-        };
-        self.subjects.grant_ids.insert((app.clone(), merchant.clone()), id.clone());
-        self.grant((&id, app), judging).await
-    }
-
-    async fn grant(
-        &self,
-        (id, app): (&GrantId, &AppId),
-        judging: Judging<'_>,
-    ) -> Result<Known<KnownGrant>, Failure> {
-        let subjects = &self.subjects;
-        if let Some(known) = subjects.true_one(subjects.grants.get(id), judging) {
-            return Ok(known);
-        }
-        let mut stamps: Stamps = std::iter::once(judging.changes.stamp(id.as_str())).collect();
-        let Some(grant) = self.source.grant(id).await? else { return Err(Failure::of(app, GRANT_REVOKED)) };
-        // A merchant is a grant's for good.
-        stamps.push(judging.changes.stamp(grant.merchant.as_str()));
-        let merchant = self.source.merchant(&grant.merchant).await?;
-        let caps = self.source.caps(&grant.merchant, &grant.app).await?;
-        let what = Arc::new(KnownGrant { grant, merchant, caps });
-        let known = Known { what, stamps, loaded_at: judging.monotonic };
-        subjects.grants.insert(id.clone(), known.clone());
-        Ok(known)
-    }
 }
 
 /// Whom a credential proves that acts for no merchant.
@@ -272,10 +190,6 @@ fn caller<I: Display, O>(
     }
 }
 
-const GRANT_REVOKED: Refusal = Refusal::CredentialInvalid("The merchant's grant was revoked.");
-const GRANT_MISSING: Refusal =
-    Refusal::CredentialInvalid("The app has no grant of the merchant that the access token names.");
-
 /// Stamps a token, and who made it, before anything is known of what it rests on.
 fn stamp(token: &VerifiedToken, judging: Judging<'_>, stamps: &mut Stamps) {
     stamps.push(judging.changes.stamp(&token.id));
@@ -294,7 +208,8 @@ fn acts_for(token: &VerifiedToken) -> Option<&MerchantId> {
     token.merchant.as_ref().filter(|_| token.issuer.is_some())
 }
 
-type RestsOn<'k> = (bool, &'k Known<KnownApp>, Option<&'k Known<KnownFamily>>, Option<&'k Known<KnownGrant>>);
+type RestsOn<'k> =
+    (bool, &'k Known<KnownApp>, Option<&'k Known<KnownFamily>>, Option<&'k Known<CallingGrant>>);
 
 /// Whom a token proves by what it rests on.
 fn put_together(
@@ -372,14 +287,14 @@ fn check_bound(token: &VerifiedToken, app: &KnownApp) -> Result<(), Refusal> {
 /// The scopes of the grant behind a token; `None` if it acts for no merchant.
 fn granted_scopes<'g>(
     token: &VerifiedToken,
-    grant: Option<&'g KnownGrant>,
+    grant: Option<&'g CallingGrant>,
 ) -> Result<Option<&'g ScopeSet>, Refusal> {
-    let Some(KnownGrant { grant, merchant, .. }) = grant else { return Ok(None) };
+    let Some(CallingGrant { grant, merchant, .. }) = grant else { return Ok(None) };
     if grant.revoked_at.is_some() || grant.app != token.app {
         return Err(GRANT_REVOKED);
     }
     match merchant {
-        Some(merchant) if merchant.standing == Standing::Active => Ok(Some(&grant.scopes)),
-        Some(_) | None => Err(Refusal::Suspended(Subject::Merchant)),
+        Standing::Active => Ok(Some(&grant.scopes)),
+        Standing::Suspended => Err(Refusal::Suspended(Subject::Merchant)),
     }
 }

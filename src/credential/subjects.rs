@@ -10,9 +10,8 @@ use super::foreign_issuers::ForeignIssuers;
 use super::freshness::{Changes, Stamps};
 use super::key_ring::KeyRing;
 use super::revoked::RevokedTokens;
-use crate::domain::balance::PaidFrom;
+use crate::domain::calling::CallingGrant;
 use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
-use crate::domain::identity::{Grant, Merchant};
 use crate::domain::principal::AppFacts;
 use crate::domain::refusal::Refusal;
 use crate::domain::token_rules::TokenRules;
@@ -26,13 +25,6 @@ pub(super) struct KnownApp {
     pub(super) facts: Result<Arc<AppFacts>, Refusal>,
     /// What holds of all its access tokens.
     pub(super) token_rules: TokenRules,
-}
-
-/// A grant as it was loaded, with its merchant, and what that lets the app cost.
-pub(super) struct KnownGrant {
-    pub(super) grant: Grant,
-    pub(super) merchant: Option<Merchant>,
-    pub(super) caps: Vec<PaidFrom>,
 }
 
 /// Whether a family is revoked.
@@ -56,7 +48,7 @@ impl<T> Clone for Known<T> {
 /// What is remembered of the subjects of credentials.
 pub(super) struct Subjects {
     pub(super) apps: Cache<AppId, Known<KnownApp>>,
-    pub(super) grants: Cache<GrantId, Known<KnownGrant>>,
+    pub(super) grants: Cache<GrantId, Known<CallingGrant>>,
     /// Which grant an app had of a merchant when it was looked for: whether it still has tells the grant.
     pub(super) grant_ids: Cache<(AppId, MerchantId), GrantId>,
     pub(super) families: Cache<FamilyId, Known<KnownFamily>>,
@@ -86,7 +78,7 @@ impl Subjects {
         app: &AppId,
         merchant: &MerchantId,
         judging: Judging<'_>,
-    ) -> Option<Known<KnownGrant>> {
+    ) -> Option<Known<CallingGrant>> {
         let id = self.grant_ids.get(&(app.clone(), merchant.clone()))?;
         let grant = self.true_one(self.grants.get(&id), judging)?;
         Some(grant).filter(|grant| grant.what.grant.revoked_at.is_none())

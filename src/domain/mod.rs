@@ -15,6 +15,7 @@ pub mod audit;
 pub mod authentication;
 pub mod balance;
 pub mod beyond_plan;
+pub mod calling;
 pub mod charge;
 pub mod client;
 pub mod client_certificate;

@@ -39,7 +39,7 @@ pub struct Caller {
     pub narrowing: Option<Arc<Narrowing>>,
 }
 
-/// What the data plane needs to know of an app; loaded once and shared by all its credentials.
+/// What the data plane needs to know of an app; its access tokens share it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppFacts {
     /// The app.

@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use super::error::{StoreError, require};
 use super::open::Store;
 use super::page::Page;
-use super::row::{all, known, parse, time};
+use super::row::{all, known, parse};
 use super::transaction::Transaction;
 use crate::domain::client::{ClientSettings, SecretRecord};
 use crate::domain::id::{AppId, PartnerId};
 use crate::domain::identity::{App, ClientKind, DefaultScopes, Environment, SecretHash, Standing};
 use crate::domain::time::Timestamp;
-use crate::domain::token_rules::{Binding, TokenRules};
 
 /// Apps that are asked for at once: within what a statement may bind.
 const MAX_ASKED: usize = 10_000;
@@ -41,25 +40,6 @@ macro_rules! select_app {
             $tail
         )
     };
-}
-
-row! {
-    RulesRow {
-        tokens_valid_from: Option<i64>,
-        dpop_bound_tokens: Option<bool>,
-        certificate_bound_tokens: Option<bool>,
-    }
-}
-
-impl From<RulesRow> for TokenRules {
-    fn from(row: RulesRow) -> Self {
-        let binding = match (row.dpop_bound_tokens, row.certificate_bound_tokens) {
-            (_, Some(true)) => Some(Binding::Certificate),
-            (Some(true), _) => Some(Binding::Key),
-            (None | Some(false), None | Some(false)) => None,
-        };
-        Self { valid_from: time(row.tokens_valid_from), binding }
-    }
 }
 
 impl TryFrom<AppRow> for App {
@@ -169,23 +149,6 @@ impl Store {
         let mut transaction = self.begin().await?;
         transaction.end_app_tokens(id, from).await?;
         transaction.commit().await
-    }
-
-    /// What holds of all access tokens of the app.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn token_rules(&self, id: &AppId) -> Result<TokenRules, StoreError> {
-        let row: Option<RulesRow> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select app.tokens_valid_from, settings.dpop_bound_tokens, settings.certificate_bound_tokens \
-                 from app left join client_settings settings on settings.app = app.id where app.id = $1",
-            )
-            .bind(id.as_str())
-            .fetch_optional(db)
-            .await
-        })?;
-        Ok(row.map(TokenRules::from).unwrap_or_default())
     }
 }
 

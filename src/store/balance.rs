@@ -1,14 +1,12 @@
 //! Balances. Only the limit of one changes, and that it ends, each by a cause; its locked row is what keeps its sums together while
 //! somebody adds to any of them.
 
-use std::collections::HashMap;
-
 use super::error::{StoreError, require};
 use super::open::Store;
 use super::page::Page;
 use super::row::{all, known, parse};
 use super::transaction::{Exclusive, Transaction};
-use crate::domain::balance::{Balance, BalanceKind, Owner, PaidFrom};
+use crate::domain::balance::{Balance, BalanceKind, Owner};
 use crate::domain::id::{AppId, BalanceId, PartnerId};
 use crate::domain::money::Currency;
 use crate::domain::time::Timestamp;
@@ -66,6 +64,9 @@ macro_rules! select_balance {
 }
 
 mod cap;
+mod paying;
+
+pub(super) use self::paying::PaidFromColumns;
 
 /// What changes of a balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,58 +151,6 @@ impl Store {
         })?;
         all(rows)
     }
-
-    /// What the fees of apps are paid from, each given with its partner; apps that have nothing such are left out.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn paid_from(
-        &self,
-        apps: &[(AppId, PartnerId)],
-    ) -> Result<HashMap<AppId, Vec<PaidFrom>>, StoreError> {
-        let mut paid_from = HashMap::new();
-        // An app and its partner are two values.
-        for some in apps.chunks(super::arm::MAX_PARAMETERS / 2) {
-            let rows: Vec<BalanceRow> = on!(self.reader(), db => {
-                let mut statement = sqlx::QueryBuilder::new(select_balance!("where owner in "));
-                push_list!(statement, some.iter().flat_map(|(app, partner)| [app.as_str(), partner.as_str()]));
-                statement.build_query_as().persistent(false).fetch_all(db).await
-            })?;
-            let balances: Vec<Balance> = all(rows)?;
-            if balances.is_empty() {
-                continue;
-            }
-            for (app, partner) in some {
-                let of_app = paying(&balances, app, partner);
-                if !of_app.is_empty() {
-                    paid_from.insert(app.clone(), of_app);
-                }
-            }
-        }
-        Ok(paid_from)
-    }
-}
-
-/// Those of `balances` that pay for an app and have not ended, one for each currency: its own comes before its partner's.
-fn paying(balances: &[Balance], app: &AppId, partner: &PartnerId) -> Vec<PaidFrom> {
-    let balances = || balances.iter().filter(|balance| balance.ended_at.is_none());
-    let is_own = |balance: &&Balance| matches!(&balance.owner, Owner::App(owner) if owner == app);
-    let is_partners =
-        |balance: &&Balance| matches!(&balance.owner, Owner::Partner(owner) if owner == partner);
-    let mut paying: Vec<PaidFrom> = Vec::new();
-    for balance in balances().filter(is_own).chain(balances().filter(is_partners)) {
-        if paying.iter().all(|other| other.currency != balance.currency) {
-            let Balance { id, kind, currency, used_up_until, .. } = balance;
-            paying.push(PaidFrom {
-                balance: id.clone(),
-                kind: *kind,
-                currency: *currency,
-                merchant: None,
-                used_up_until: *used_up_until,
-            });
-        }
-    }
-    paying
 }
 
 impl Transaction {

@@ -1,11 +1,13 @@
 //! Client certificates by which apps prove themselves. One is found by all that a certificate may be known by which was shown.
 
+use super::calling_app::{CallingRow, with_app};
 use super::credential::{CredentialId, CredentialRow, Kept, read};
 use super::error::StoreError;
 use super::open::Store;
 use super::row::known;
 use super::transaction::Transaction;
 use crate::domain::app_certificate::{AppCertificate, KnownBy, KnownByKey, RegisteredAs, ShownNames};
+use crate::domain::calling::CallingApp;
 use crate::domain::id::CertificateId;
 use crate::domain::time::Timestamp;
 
@@ -50,29 +52,27 @@ impl Store {
     }
 
     /// The certificate that is registered by the first of those names by which any is, or was: the one that was not revoked, or else
-    /// the last that was.
+    /// the last that was; with its app.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn client_certificate_known_by(
         &self,
         names: &ShownNames,
-    ) -> Result<Option<AppCertificate>, StoreError> {
+    ) -> Result<Option<(AppCertificate, CallingApp)>, StoreError> {
         let mut keys = names.keys().iter().map(KnownByKey::as_str).chain(std::iter::repeat(""));
         let [first, second, third] = std::array::from_fn(|_| keys.next().unwrap_or_default());
-        let row: Option<CredentialRow<RegisteredColumns>> = on!(self.reader(), db => {
-            sqlx::query_as(concat!("select ", columns!(), " from client_certificate \
-                 where known_by in ($1, $2, $3) \
-                 order by case known_by when $1 then 1 when $2 then 2 else 3 end, \
-                 case when revoked_at is null then 1 else 2 end, created_at desc limit 1"
-            ))
-            .bind(first)
-            .bind(second)
-            .bind(third)
-            .fetch_optional(db)
-            .await
+        let statement = select_calling!(
+            columns!(),
+            "client_certificate where known_by in ($1, $2, $3) \
+             order by case known_by when $1 then 1 when $2 then 2 else 3 end, \
+             case when revoked_at is null then 1 else 2 end, created_at desc limit 1"
+        );
+        let rows: Vec<CallingRow<CredentialRow<RegisteredColumns>>> = on!(self.reader(), db => {
+            sqlx::query_as(statement).bind(first).bind(second).bind(third).fetch_all(db).await
         })?;
-        row.map(read::<CertificateId>).transpose()
+        let read = |(certificate, app)| Ok((read::<CertificateId>(certificate)?, app));
+        with_app(rows)?.map(read).transpose()
     }
 }
 

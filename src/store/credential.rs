@@ -13,7 +13,7 @@ use super::arm::{Arm, in_time};
 use super::error::{StoreError, require};
 use super::open::Store;
 use super::page::MAX_LIST;
-use super::row::{optional, parse, time};
+use super::row::{Parts, optional, parse, time};
 use super::transaction::Transaction;
 use crate::domain::app_credential::AppCredential;
 use crate::domain::id::AppId;
@@ -124,23 +124,11 @@ row! {
 }
 
 /// A credential's row: what all have, and what its kind has.
-pub(super) struct CredentialRow<C> {
-    common: CommonColumns,
-    own: C,
-}
-
-impl<'r, R: sqlx::Row, C: FromRow<'r, R>> FromRow<'r, R> for CredentialRow<C>
-where
-    CommonColumns: FromRow<'r, R>,
-{
-    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        Ok(Self { common: CommonColumns::from_row(row)?, own: C::from_row(row)? })
-    }
-}
+pub(super) type CredentialRow<C> = Parts<CommonColumns, C>;
 
 /// The credential that a row is of.
 pub(super) fn read<I: CredentialId>(row: CredentialRow<I::Columns>) -> Result<Credential<I>, StoreError> {
-    let CredentialRow { common, own } = row;
+    let Parts(common, own) = row;
     let table = I::KEPT.table;
     Ok(AppCredential {
         id: parse(table, &common.id)?,

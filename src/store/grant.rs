@@ -11,7 +11,7 @@ use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
 
 row! {
-    GrantRow {
+    pub(super) GrantRow {
         id: String,
         merchant: String,
         app: String,

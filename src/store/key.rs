@@ -1,11 +1,13 @@
 //! API keys. A key is found by its hash; the key itself is nowhere. One that is narrowed as older programs do not know of has
 //! another column for it, so that it is none to their nodes.
 
+use super::calling_app::{CallingRow, with_app};
 use super::credential::{CredentialId, CredentialRow, Kept, read};
 use super::error::StoreError;
 use super::open::Store;
 use super::transaction::Transaction;
 use crate::domain::api_key::KeyHash;
+use crate::domain::calling::CallingApp;
 use crate::domain::id::KeyId;
 use crate::domain::identity::KeyRecord;
 use crate::domain::time::Timestamp;
@@ -43,6 +45,18 @@ impl Store {
         let mut transaction = self.begin().await?;
         transaction.create_key(key, hash).await?;
         transaction.commit().await
+    }
+
+    /// The key of that hash, whether it still works or not, with its app.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn key_with_app(&self, hash: &KeyHash) -> Result<Option<(KeyRecord, CallingApp)>, StoreError> {
+        let statement = select_calling!(columns!(), "api_key where hash = $1 or narrow_hash = $1");
+        let rows: Vec<CallingRow<CredentialRow<()>>> = on!(self.reader(), db => {
+            sqlx::query_as(statement).bind(&hash.0[..]).fetch_all(db).await
+        })?;
+        with_app(rows)?.map(|(key, app)| Ok((read::<KeyId>(key)?, app))).transpose()
     }
 
     /// The key of that hash, whether it still works or not.

@@ -1,15 +1,15 @@
 //! All API keys, page by page: those that work with everything that a call by them rests on, in one statement, since a platform
 //! has a million of them; or the hashes of all.
 
+use super::calling_app::{CallingRow, app_of};
 use super::credential::narrowing;
 use super::error::StoreError;
 use super::open::Store;
-use super::row::{hash, known, parse, time};
+use super::row::{Parts, hash, optional, parse, time};
 use crate::domain::api_key::KeyHash;
-use crate::domain::id::{AppId, KeyId, PartnerId};
-use crate::domain::identity::{Environment, Standing};
+use crate::domain::calling::CallingApp;
+use crate::domain::id::KeyId;
 use crate::domain::narrowing::Narrowing;
-use crate::domain::principal::{AppFacts, Subscribed};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
 
@@ -25,17 +25,6 @@ row! {
         products: Option<String>,
         addresses: Option<String>,
         expires_at: Option<i64>,
-        app: String,
-        partner: String,
-        environment: String,
-        app_scopes: String,
-        app_standing: String,
-        partner_standing: String,
-        product: Option<String>,
-        plan: Option<String>,
-        plan_version: Option<i64>,
-        starts_at: Option<i64>,
-        ends_at: Option<i64>,
     }
 }
 
@@ -52,10 +41,8 @@ pub struct KeyWithApp {
     pub narrowing: Narrowing,
     /// From when it no longer works.
     pub expires_at: Option<Timestamp>,
-    /// Its app; of its subscriptions, those that last come first, and then the newest.
-    pub app: AppFacts,
-    /// Whether neither the app nor its partner is suspended.
-    pub is_active: bool,
+    /// Its app, as far as calls are concerned.
+    pub app: CallingApp,
 }
 
 impl Store {
@@ -68,43 +55,25 @@ impl Store {
         after: Option<&KeyId>,
         most: u32,
     ) -> Result<Vec<KeyWithApp>, StoreError> {
-        let rows: Vec<KeyPageRow> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select k.id, k.hash, k.scopes, k.products, k.addresses, k.expires_at, a.id as app, a.partner, a.environment, \
-                 a.scopes as app_scopes, a.standing as app_standing, p.standing as partner_standing, \
-                 s.product, s.plan, s.plan_version, s.starts_at, s.ends_at \
-                 from (select id, coalesce(narrow_hash, hash) as hash, app, scopes, products, addresses, expires_at from api_key \
-                 where id > $1 and revoked_at is null order by id limit $2) k \
-                 join app a on a.id = k.app join partner p on p.id = a.partner \
-                 left join subscription s on s.app = a.id \
-                 order by k.id, case when s.ends_at is null then 0 else 1 end, s.starts_at desc, s.id",
-            )
-            .bind(after.map_or("", KeyId::as_str))
-            .bind(i64::from(most))
-            .fetch_all(db)
-            .await
+        let statement = select_calling!(
+            "id, coalesce(narrow_hash, hash) as hash, app, scopes, products, addresses, expires_at",
+            "api_key where id > $1 and revoked_at is null order by id limit $2",
+            by: "k.id, "
+        );
+        let rows: Vec<CallingRow<KeyPageRow>> = on!(self.reader(), db => {
+            sqlx::query_as(statement)
+                .bind(after.map_or("", KeyId::as_str))
+                .bind(i64::from(most))
+                .fetch_all(db)
+                .await
         })?;
-        let mut keys: Vec<KeyWithApp> = Vec::new();
-        for row in rows {
-            if keys.last().is_none_or(|last| last.id.as_str() != row.id) {
-                keys.push(row.key()?);
-            }
-            if let (Some(last), Some(subscribed)) = (keys.last_mut(), row.subscribed()?) {
-                last.app.subscriptions.push(subscribed);
+        let mut keys = Vec::new();
+        for of_key in rows.chunk_by(|Parts(one, _), Parts(other, _)| one.id == other.id) {
+            if let (Some(Parts(key, _)), Some(app)) = (of_key.first(), app_of(of_key)?) {
+                keys.push(key.with(app)?);
             }
         }
-        self.add_balances(&mut keys).await?;
         Ok(keys)
-    }
-
-    /// Adds what the fees of the keys' apps are paid from.
-    async fn add_balances(&self, keys: &mut [KeyWithApp]) -> Result<(), StoreError> {
-        let apps: Vec<_> = keys.iter().map(|key| (key.app.id.clone(), key.app.partner.clone())).collect();
-        let paid_from = self.paid_from(&apps).await?;
-        for key in keys {
-            key.app.balances = paid_from.get(&key.app.id).cloned().unwrap_or_default();
-        }
-        Ok(())
     }
 
     /// The hashes of the keys after `after`, in the order of their ids, whether they work or not: at most `most` of them.
@@ -150,39 +119,14 @@ impl KeyHashRow {
 }
 
 impl KeyPageRow {
-    /// The key, without subscriptions.
-    fn key(&self) -> Result<KeyWithApp, StoreError> {
-        let standing = |what, name: &str| known(what, Standing::named(name));
-        let app_standing = standing("app.standing", &self.app_standing)?;
-        let partner_standing = standing("partner.standing", &self.partner_standing)?;
+    fn with(&self, app: CallingApp) -> Result<KeyWithApp, StoreError> {
         Ok(KeyWithApp {
             hash: KeyHash(hash("api_key.hash", &self.hash)?),
             id: parse("api_key.id", &self.id)?,
-            scopes: self.scopes.as_deref().map(|scopes| parse("api_key.scopes", scopes)).transpose()?,
+            scopes: optional("api_key.scopes", self.scopes.as_deref())?,
             narrowing: narrowing("api_key", self.products.as_deref(), self.addresses.as_deref())?,
             expires_at: time(self.expires_at),
-            app: AppFacts {
-                id: parse::<AppId>("app.id", &self.app)?,
-                partner: parse::<PartnerId>("app.partner", &self.partner)?,
-                environment: known("app.environment", Environment::named(&self.environment))?,
-                scopes: parse("app.scopes", &self.app_scopes)?,
-                subscriptions: Vec::new(),
-                balances: Vec::new(),
-            },
-            is_active: (app_standing, partner_standing) == (Standing::Active, Standing::Active),
+            app,
         })
-    }
-
-    fn subscribed(&self) -> Result<Option<Subscribed>, StoreError> {
-        let (Some(product), Some(plan), Some(from)) = (&self.product, &self.plan, self.starts_at) else {
-            return Ok(None);
-        };
-        Ok(Some(Subscribed {
-            product: parse("subscription.product", product)?,
-            plan: parse("subscription.plan", plan)?,
-            version: super::subscription::version(self.plan_version)?,
-            from: Timestamp::from_micros(from),
-            until: time(self.ends_at),
-        }))
     }
 }

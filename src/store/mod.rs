@@ -15,6 +15,8 @@ mod arm;
 mod row;
 #[macro_use]
 pub mod credential;
+#[macro_use]
+mod calling_app;
 
 pub mod account_history;
 pub mod admin_token;
@@ -31,6 +33,7 @@ pub mod balance_dispute;
 mod balance_lease;
 pub mod balance_payment;
 pub mod balance_spent;
+mod calling_grant;
 pub mod charge;
 mod charge_batch;
 mod charge_total;

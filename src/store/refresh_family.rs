@@ -138,6 +138,20 @@ impl Store {
         row.map(RefreshFamily::try_from).transpose()
     }
 
+    /// Whether the family of that id is revoked; one that is not there is not.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn is_family_revoked(&self, id: &FamilyId) -> Result<bool, StoreError> {
+        let found: Option<(String,)> = on!(self.reader(), db => {
+            sqlx::query_as("select id from refresh_family where id = $1 and revoked_at is not null")
+                .bind(id.as_str())
+                .fetch_optional(db)
+                .await
+        })?;
+        Ok(found.is_some())
+    }
+
     /// Revokes a family; one that is revoked already keeps its time. Gives whether there was one that was not.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use sqlx::FromRow;
+
 use super::error::StoreError;
 use crate::domain::authentication::{Authentication, AuthenticationClass};
 use crate::domain::time::Timestamp;
@@ -23,6 +25,15 @@ macro_rules! row {
             }
         }
     };
+}
+
+/// Two parts of a row, each with columns of its own.
+pub(super) struct Parts<A, B>(pub(super) A, pub(super) B);
+
+impl<'r, R: sqlx::Row, A: FromRow<'r, R>, B: FromRow<'r, R>> FromRow<'r, R> for Parts<A, B> {
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        Ok(Self(A::from_row(row)?, B::from_row(row)?))
+    }
 }
 
 /// Parses the text of column `what`.

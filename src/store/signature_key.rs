@@ -1,11 +1,13 @@
 //! The keys by which apps sign their requests. The store never sees a secret: the caller seals it first. When a key ends that is
 //! narrowed as older programs do not know of, another column tells, so that to their nodes it has ended.
 
-use super::credential::{CredentialId, Kept};
+use super::calling_app::{CallingRow, with_app};
+use super::credential::{CredentialId, CredentialRow, Kept, read};
 use super::error::StoreError;
 use super::open::Store;
-use super::row::known;
+use super::row::{Parts, known};
 use super::transaction::Transaction;
+use crate::domain::calling::CallingApp;
 use crate::domain::id::SignatureKeyId;
 use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial, Signing, StoredSignatureKey};
 use crate::domain::signature_style::{SignatureStyle, WeakMethods};
@@ -18,6 +20,8 @@ row! {
 row! {
     MaterialRow { sealed: Option<Vec<u8>>, public_key: Option<String> }
 }
+
+type WholeRow = Parts<CredentialRow<SigningColumns>, MaterialRow>;
 
 macro_rules! columns {
     () => {
@@ -74,6 +78,27 @@ impl Store {
         let mut transaction = self.begin().await?;
         transaction.create_signature_key(key).await?;
         transaction.commit().await
+    }
+
+    /// The key of that id whole, whether it still works or not, with its app.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn signature_key_with_app(
+        &self,
+        id: &SignatureKeyId,
+    ) -> Result<Option<(StoredSignatureKey, CallingApp)>, StoreError> {
+        let statement =
+            select_calling!(concat!(columns!(), ", sealed, public_key"), "signature_key where id = $1");
+        let rows: Vec<CallingRow<WholeRow>> = on!(self.reader(), db => {
+            sqlx::query_as(statement).bind(id.as_str()).fetch_all(db).await
+        })?;
+        let whole = |(Parts(record, material), app): (WholeRow, _)| {
+            let (record, material) =
+                (read::<SignatureKeyId>(record)?, SignatureKeyMaterial::try_from(material)?);
+            Ok((StoredSignatureKey { record, material }, app))
+        };
+        with_app(rows)?.map(whole).transpose()
     }
 
     /// By what the signatures of the key of that id are verified. That never changes.

@@ -9,66 +9,79 @@ use crate::credential::sealing::SealingKey;
 use crate::credential::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::KeyHash;
 use crate::domain::app_certificate::{AppCertificate, ShownNames};
-use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId};
-use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
-use crate::domain::signature_key::{SignatureKeyMaterial, SignatureKeyRecord};
+use crate::domain::calling::{CallingApp, CallingGrant};
+use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, SignatureKeyId};
+use crate::domain::identity::KeyRecord;
+use crate::domain::principal::{AppFacts, Subscribed};
+use crate::domain::signature_key::{SignatureKeyMaterial, StoredSignatureKey};
 use crate::domain::time::Timestamp;
-use crate::domain::token_rules::TokenRules;
 
 /// A public key in the place of whichever an app has (RFC 8037, appendix A.2).
 const ANY_KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
 type Answered<T> = Result<T, SourceUnavailable>;
 
+impl Facts {
+    fn calling(&self) -> CallingApp {
+        let facts = AppFacts {
+            id: self.app.id.clone(),
+            partner: self.app.partner.clone(),
+            environment: self.app.environment,
+            scopes: self.app.scopes.clone(),
+            subscriptions: self.subscriptions.iter().cloned().map(Subscribed::from).collect(),
+            balances: Vec::new(),
+        };
+        CallingApp::new(facts, self.app.standing, self.partner.standing)
+    }
+
+    fn calling_grant(&self) -> Option<CallingGrant> {
+        let (grant, merchant) = self.grant.as_ref()?;
+        Some(CallingGrant { grant: grant.clone(), merchant: merchant.standing, caps: Vec::new() })
+    }
+}
+
 #[async_trait]
 impl IdentitySource for Facts {
-    async fn key(&self, _: &KeyHash) -> Answered<Option<KeyRecord>> {
-        Ok(self.key.clone())
+    async fn key(&self, _: &KeyHash) -> Answered<Option<(KeyRecord, CallingApp)>> {
+        Ok(self.key.clone().map(|key| (key, self.calling())))
     }
 
     async fn keys_after(&self, _: Option<&KeyId>, _: u32) -> Answered<Vec<(KeyHash, KnownKey, bool)>> {
         Ok(Vec::new())
     }
 
-    async fn signature_key(&self, _: &SignatureKeyId) -> Answered<Option<SignatureKeyRecord>> {
-        Ok(self.signature.clone())
+    async fn signature_key(&self, _: &SignatureKeyId) -> Answered<Option<(StoredSignatureKey, CallingApp)>> {
+        let material = || SignatureKeyMaterial::Public(ANY_KEY.to_owned());
+        let stored = |record| StoredSignatureKey { record, material: material() };
+        Ok(self.signature.clone().map(|record| (stored(record), self.calling())))
     }
 
     /// No signature is looked at.
-    async fn request_key(&self, key: &SignatureKeyRecord) -> Answered<Option<RequestKey>> {
-        let (signs, material) =
-            ((&key.own.style, key.own.algorithm), SignatureKeyMaterial::Public(ANY_KEY.to_owned()));
-        let open = |sealing| RequestKey::open((&key.id, key.created_at), signs, &material, &sealing).ok();
-        Ok(SealingKey::new(&[0; 32]).and_then(open))
+    fn request_key(
+        &self,
+        StoredSignatureKey { record, material }: &StoredSignatureKey,
+    ) -> Answered<RequestKey> {
+        let signs = (&record.own.style, record.own.algorithm);
+        let open =
+            |sealing| RequestKey::open((&record.id, record.created_at), signs, material, &sealing).ok();
+        let opened = SealingKey::new(&[0; 32]).and_then(open);
+        opened.ok_or_else(|| SourceUnavailable("the public key in its place is none".to_owned()))
     }
 
-    async fn certificate(&self, _: &ShownNames) -> Answered<Option<AppCertificate>> {
-        Ok(self.certificate.clone())
+    async fn certificate(&self, _: &ShownNames) -> Answered<Option<(AppCertificate, CallingApp)>> {
+        Ok(self.certificate.clone().map(|certificate| (certificate, self.calling())))
     }
 
-    async fn app(&self, _: &AppId) -> Answered<Option<App>> {
-        Ok(Some(self.app.clone()))
+    async fn app(&self, _: &AppId) -> Answered<Option<CallingApp>> {
+        Ok(Some(self.calling()))
     }
 
-    async fn token_rules(&self, _: &AppId) -> Answered<TokenRules> {
-        Ok(TokenRules::default())
+    async fn grant(&self, _: &GrantId) -> Answered<Option<CallingGrant>> {
+        Ok(self.calling_grant())
     }
 
-    async fn partner(&self, _: &PartnerId) -> Answered<Option<Partner>> {
-        Ok(Some(self.partner.clone()))
-    }
-
-    async fn subscriptions(&self, _: &AppId) -> Answered<Vec<Subscription>> {
-        Ok(self.subscriptions.clone())
-    }
-
-    async fn grant(&self, _: &GrantId) -> Answered<Option<Grant>> {
-        Ok(self.grant.as_ref().map(|(grant, _)| grant.clone()))
-    }
-
-    async fn grant_to(&self, _: &MerchantId, _: &AppId) -> Answered<Option<GrantId>> {
-        let grant = self.grant.as_ref().map(|(grant, _)| grant);
-        Ok(grant.filter(|grant| grant.revoked_at.is_none()).map(|grant| grant.id.clone()))
+    async fn grant_to(&self, _: &MerchantId, _: &AppId) -> Answered<Option<CallingGrant>> {
+        Ok(self.calling_grant().filter(|found| found.grant.revoked_at.is_none()))
     }
 
     /// It ends with its grant.
@@ -82,9 +95,5 @@ impl IdentitySource for Facts {
 
     async fn revoked_tokens(&self, _: &str, _: u32) -> Answered<Vec<(String, Timestamp)>> {
         Ok(Vec::new())
-    }
-
-    async fn merchant(&self, _: &MerchantId) -> Answered<Option<Merchant>> {
-        Ok(self.grant.as_ref().map(|(_, merchant)| merchant.clone()))
     }
 }

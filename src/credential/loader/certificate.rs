@@ -28,15 +28,15 @@ impl Loader {
     ) -> Result<Identity, Failure> {
         let _place = self.place()?;
         names.keys().iter().for_each(|key| stamps.push(judging.changes.stamp(key.as_str())));
-        let Some(certificate) = self.source.certificate(names).await? else {
+        let read = || self.source.certificate(names);
+        let Some(((certificate, app), of_app)) = self.read_with_app(read, judging).await? else {
             return Err(Failure::Refused(Refused::from(NOT_REGISTERED)));
         };
+        stamps.extend(&of_app);
         if certificate.revoked_at.is_some() {
             return Err(Failure::of(&certificate.app, ENDED));
         }
-        let app = self.app(&certificate.app, judging).await?;
-        stamps.extend(&app.stamps);
-        let facts = app.what.facts.clone().map_err(|refusal| Failure::of(&certificate.app, refusal))?;
+        let facts = self.facts(app, of_app, judging)?;
         let expires_at = certificate.expires_at;
         let caller = caller(CredentialKind::ClientCertificate, certificate, facts);
         Ok(Identity::new(caller, expires_at).with_noted_uses())

@@ -13,6 +13,10 @@ pub(in crate::credential) const KEY_UNKNOWN: Refusal =
 pub(super) const SIGNATURE_KEY_UNKNOWN: Refusal =
     Refusal::CredentialInvalid("The signature key is unknown or no longer valid.");
 
+pub(super) const GRANT_REVOKED: Refusal = Refusal::CredentialInvalid("The merchant's grant was revoked.");
+pub(super) const GRANT_MISSING: Refusal =
+    Refusal::CredentialInvalid("The app has no grant of the merchant that the access token names.");
+
 pub(super) const NO_KEY: Refusal = Refusal::CredentialInvalid(
     "The app takes only access tokens that are bound to a key (DPoP): this one has no jkt in its cnf.",
 );

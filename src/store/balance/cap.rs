@@ -2,37 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Balance, BalanceRow, PaidFrom, Store, StoreError, Transaction, all};
-use crate::domain::id::{AppId, BalanceId, MerchantId};
+use super::{StoreError, Transaction};
+use crate::domain::id::{BalanceId, MerchantId};
 use crate::store::arm::MAX_PARAMETERS;
 use crate::store::row::parse;
-
-impl Store {
-    /// The caps of a merchant on what an app may cost in its name, that have not ended: one for each currency at most.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn caps_of(&self, merchant: &MerchantId, app: &AppId) -> Result<Vec<PaidFrom>, StoreError> {
-        let rows: Vec<BalanceRow> = on!(self.reader(), db => {
-            sqlx::query_as(select_balance!(
-                "where owner = $1 and owner_kind = 'merchant' and app = $2 and ended_at is null order by id"
-            ))
-            .bind(merchant.as_str())
-            .bind(app.as_str())
-            .fetch_all(db)
-            .await
-        })?;
-        let caps: Vec<Balance> = all(rows)?;
-        let told = |Balance { id, kind, currency, .. }: Balance| PaidFrom {
-            balance: id,
-            kind,
-            currency,
-            merchant: Some(merchant.clone()),
-            used_up_until: None,
-        };
-        Ok(caps.into_iter().map(told).collect())
-    }
-}
 
 impl Transaction {
     /// Those of some balances that are caps, with whose they are.

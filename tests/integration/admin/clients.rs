@@ -187,6 +187,7 @@ async fn what_proved_an_app_ends_its_tokens_when_it_is_taken_away_and_what_is_ad
     let app = AppId::new(&id).unwrap();
     let methods = "token_endpoint_auth_methods";
     let name = "tls_client_auth_subject_dn";
+    let valid_from = async || world.store.calling_app(&app).await.unwrap().unwrap().token_rules.valid_from;
     for (body, ends) in [
         (json!({methods: ["client_secret_basic", "private_key_jwt"], "jwks": keys()}), true),
         (json!({"name": "Renamed", name: "CN=erp,O=a"}), false),
@@ -196,9 +197,9 @@ async fn what_proved_an_app_ends_its_tokens_when_it_is_taken_away_and_what_is_ad
         (json!({"jwks": {"keys": []}}), true),
     ] {
         world.clock.advance(std::time::Duration::from_secs(60));
-        let before = world.store.token_rules(&app).await.unwrap().valid_from;
+        let before = valid_from().await;
         patch(&world, &id, &body).await.expect(200);
-        let after = world.store.token_rules(&app).await.unwrap().valid_from;
+        let after = valid_from().await;
         assert_eq!(after > before, ends, "{body}");
         assert!(!ends || after.unwrap() >= world.clock.now(), "{body}");
     }

@@ -7,15 +7,16 @@ use tollgate::billing::books::exceptions::{Decision, Given, Reason, resolve};
 use tollgate::billing::ledger::check::check;
 use tollgate::domain::balance::{Balance, BalanceKind, Owner, Stretch};
 use tollgate::domain::id::{BalanceId, MerchantId, PartnerId};
-use tollgate::domain::identity::{Merchant, Standing};
+use tollgate::domain::identity::{Grant, Merchant, Standing};
 use tollgate::domain::money::parse_decimal;
+use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::tariff::{Band, FeeItem, FeePrice, FeeTerms, Tariff};
 use tollgate::domain::time::Timestamp;
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::store::balance::Change;
 use tollgate::store::{Store, StoreError};
 
-use super::balances::{held, lease_of, make, of_app, open, run, seed, stretch, sums};
+use super::balances::{held, lease_of, make, of_app, open, paid_from, run, seed, stretch, sums};
 use super::on_both_stores;
 use super::seed::{
     app, at, calls, cny, deciding, node, none, november, period, plan, record, record_at, register, tariff,
@@ -174,17 +175,21 @@ async fn a_cap_is_one_for_a_merchant_an_app_and_a_currency(place: Place) {
     let no_app = make(&store, "cap_4", no_app, BalanceKind::Budget(9)).await;
     assert!(matches!(no_app, Err(StoreError::Missing { what: "app" })), "{no_app:?}");
     assert_eq!(store.balance(&first.id).await.unwrap().as_ref(), Some(&first));
+    let granted = async |name: &str| {
+        let (of, app) = (merchant("merchant_1"), app(name));
+        let id = format!("grant_{name}").parse().unwrap();
+        store.grant_consent((&of, &app), &ScopeSet::none(), &id, november()).await.unwrap()
+    };
+    let (grant, other) = (granted("app_1").await, granted("app_2").await);
+    let caps = async |of: &Grant| store.calling_grant(&of.id).await.unwrap().unwrap().caps;
     let told = async || {
-        let caps = store.caps_of(&merchant("merchant_1"), &app("app_1")).await.unwrap();
+        let caps = caps(&grant).await;
         assert!(caps.iter().all(|cap| cap.merchant == Some(merchant("merchant_1"))), "{caps:?}");
         caps.iter().map(|cap| cap.balance.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(told().await, ["cap_1", "cap_3"]);
-    assert_eq!(store.caps_of(&merchant("merchant_1"), &app("app_2")).await.unwrap(), []);
-    let partner = PartnerId::new("partner_1").unwrap();
-    let paid_from = store.paid_from(&[(app("app_1"), partner)]).await.unwrap();
-    let paid_from: Vec<_> = paid_from[&app("app_1")].iter().map(|one| one.balance.as_str()).collect();
-    assert_eq!(paid_from, ["bal_1"], "a cap pays nothing");
+    assert_eq!(caps(&other).await, []);
+    assert_eq!(paid_from(&store, "app_1").await, ["bal_1"], "a cap pays nothing");
 
     let ended = at("2026-11-24T09:00:00Z");
     let mut transaction = store.begin().await.unwrap();

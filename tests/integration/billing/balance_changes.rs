@@ -16,7 +16,9 @@ use tollgate::domain::usage::UsageRecord;
 use tollgate::store::balance::Change;
 use tollgate::store::{Store, StoreError};
 
-use super::balances::{held, lease, lease_of, make, of_app, open, owed, pay_in, run, stretch, sums};
+use super::balances::{
+    held, lease, lease_of, make, of_app, open, owed, paid_from, pay_in, run, stretch, sums,
+};
 use super::ledger::{found, without};
 use super::on_both_stores;
 use super::seed::{app, at, cny, none, november, period, record, record_at, usage, zone};
@@ -101,8 +103,7 @@ async fn from_a_balance_s_end_on_fees_are_owed_or_paid_from_another(place: Place
     assert_eq!(changed(&store, Change::End, "left").await.unwrap(), Deposited::Before);
     let again = changed(&store, Change::End, "left again").await;
     assert!(matches!(again, Err(ChangeError::Ended(_))), "{again:?}");
-    let paid_from = store.paid_from(&[(app("app_1"), partner())]).await.unwrap();
-    assert!(paid_from.is_empty(), "{paid_from:?}");
+    assert!(paid_from(&store, "app_1").await.is_empty());
     // A call from before it is paid from it, though it is recorded later.
     let later = UsageRecord { at: at("2026-11-24T09:00:00Z"), ..usage(2, 4, None) };
     record(&store, 1, &[usage(1, 5, None), later]).await;

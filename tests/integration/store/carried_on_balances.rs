@@ -29,8 +29,8 @@ async fn a_store_of_the_thirty_third_step_takes_balances(place: Place) {
     store.close().await;
     let store = place.open().await;
     assert_eq!(store.balances(&Page::first()).await.unwrap(), std::slice::from_ref(&balance));
-    let paid_from = store.paid_from(&[(app.id.clone(), app.partner)]).await.unwrap();
-    assert_eq!(paid_from[&app.id][0].balance, balance.id);
+    let calling = store.calling_app(&app.id).await.unwrap().unwrap();
+    assert_eq!(calling.facts.balances[0].balance, balance.id);
     store.close().await;
 }
 

@@ -50,7 +50,7 @@ async fn a_certificate_comes_back_as_it_went_in_however_it_is_looked_up(store: S
         store.create_client_certificate(&one).await.unwrap();
         assert_eq!(store.credential(&one.id).await.unwrap().as_ref(), Some(&one));
         let found = store.client_certificate_known_by(&ShownNames::new([known_by])).await.unwrap();
-        assert_eq!(found.as_ref(), Some(&one));
+        assert_eq!(found.map(|(found, _)| found).as_ref(), Some(&one));
         let mut transaction = store.begin().await.unwrap();
         assert_eq!(transaction.lock_credential(&one.id).await.unwrap().as_ref(), Some(&one));
         transaction.roll_back().await.unwrap();
@@ -73,7 +73,7 @@ async fn the_most_particular_name_that_is_registered_is_found_whether_it_was_rev
     for (number, known_by) in (1..).zip(all()).collect::<Vec<_>>().into_iter().rev() {
         store.create_client_certificate(&certificate(number, &app.id, known_by)).await.unwrap();
     }
-    let found = async || store.client_certificate_known_by(&names).await.unwrap().unwrap();
+    let found = async || store.client_certificate_known_by(&names).await.unwrap().unwrap().0;
     assert_eq!(found().await.id.as_str(), "crt_1");
     // Of several by one name the one that is in force, or else the last.
     for number in 4..7 {

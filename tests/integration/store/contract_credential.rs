@@ -5,6 +5,7 @@ use tollgate::domain::client::ClientSettings;
 use tollgate::domain::id::{AppId, KeyId, PlanName, ProductName, SubscriptionId};
 use tollgate::domain::identity::{KeyRecord, Standing, Subscription};
 use tollgate::domain::principal::Subscribed;
+use tollgate::domain::refusal::Subject;
 use tollgate::domain::time::Timestamp;
 use tollgate::store::Store;
 
@@ -58,13 +59,15 @@ async fn keys_come_page_by_page_with_everything_they_rest_on(store: Store) {
 
     let page = store.keys_with_apps(None, 2).await.unwrap();
     assert_eq!(page.iter().map(|key| key.id.as_str()).collect::<Vec<_>>(), ["key_1", "key_2"]);
-    assert_eq!((page[0].hash, page[0].is_active, &page[0].scopes), (KeyHash([1; 32]), true, &None));
-    assert_eq!((&page[0].app.id, &page[0].app.scopes), (&first.id, &first.scopes));
-    assert_eq!((&page[0].app.partner, page[0].app.environment), (&first.partner, first.environment));
+    assert_eq!((page[0].hash, &page[0].scopes), (KeyHash([1; 32]), &None));
+    assert_eq!((page[1].hash, page[1].scopes.clone()), (KeyHash([2; 32]), "order:read".parse().ok()));
+    for (key, app) in page.iter().zip([&first, &second]) {
+        assert_eq!(Some(&key.app), store.calling_app(&app.id).await.unwrap().as_ref());
+    }
     let subscribed = [lasting, ended].map(Subscribed::from);
-    assert_eq!(page[0].app.subscriptions, subscribed, "what lasts comes first");
-    assert_eq!((page[1].is_active, page[1].scopes.clone()), (false, "order:read".parse().ok()));
-    assert!(page[1].app.subscriptions.is_empty());
+    assert_eq!(page[0].app.facts.subscriptions, subscribed, "what lasts comes first");
+    let of_second = (page[1].app.suspended, page[1].app.facts.subscriptions.len());
+    assert_eq!(of_second, (Some(Subject::App), 0));
 
     let next = store.keys_with_apps(Some(&page[1].id), 2).await.unwrap();
     assert_eq!(
@@ -72,10 +75,11 @@ async fn keys_come_page_by_page_with_everything_they_rest_on(store: Store) {
         ["key_3"],
         "a revoked key is none"
     );
-    assert_eq!((next[0].expires_at, next[0].app.subscriptions.len()), (Some(later(60)), 2));
+    assert_eq!((next[0].expires_at, next[0].app.facts.subscriptions.len()), (Some(later(60)), 2));
     assert!(store.keys_with_apps(Some(&next[0].id), 2).await.unwrap().is_empty());
     store.set_partner_standing(&first.partner, Standing::Suspended).await.unwrap();
-    assert!(!store.keys_with_apps(None, 1).await.unwrap()[0].is_active);
+    let first = &store.keys_with_apps(None, 1).await.unwrap()[0];
+    assert_eq!(first.app.suspended, Some(Subject::Partner));
 }
 
 async fn each_change_of_an_identity_is_told_of(store: Store) {

@@ -123,13 +123,14 @@ fn subscription(id: &str, from: Timestamp, until: Option<Timestamp>) -> Subscrip
 
 async fn an_apps_tokens_are_ended_for_good(store: Store) {
     let (app, _) = seed(&store).await;
-    assert_eq!(store.token_rules(&app.id).await.unwrap(), TokenRules::default());
+    let rules = async || store.calling_app(&app.id).await.unwrap().unwrap().token_rules;
+    assert_eq!(rules().await, TokenRules::default());
     for (end, expected) in [(5, 5), (9, 9), (7, 9)] {
         store.end_app_tokens(&app.id, later(end)).await.unwrap();
-        assert_eq!(store.token_rules(&app.id).await.unwrap().valid_from, Some(later(expected)));
+        assert_eq!(rules().await.valid_from, Some(later(expected)));
     }
     let nobody = AppId::new("nobody").unwrap();
-    assert_eq!(store.token_rules(&nobody).await.unwrap(), TokenRules::default());
+    assert_eq!(store.calling_app(&nobody).await.unwrap(), None);
     assert_missing(store.end_app_tokens(&nobody, START).await, "app");
 }
 

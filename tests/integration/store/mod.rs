@@ -8,6 +8,7 @@ mod carried_on_prices;
 mod carried_on_repeats;
 mod carried_on_rests;
 mod contract_audit;
+mod contract_calling;
 mod contract_client;
 mod contract_client_certificate;
 mod contract_credential;

@@ -58,6 +58,18 @@ async fn a_new_token_of_an_app_that_is_known_costs_no_load() {
 }
 
 #[tokio::test]
+async fn a_new_credential_is_read_once_with_all_that_it_rests_on_and_its_app_is_known_then() {
+    let world = World::new();
+    assert!(world.identify().await.is_ok());
+    assert_eq!((world.asked(), world.loads()), (1, 1));
+    assert!(world.identify_token(&world.token("t")).await.is_ok());
+    assert_eq!((world.asked(), world.loads()), (1, 1), "the token's app came with the key");
+    world.directory.forget_app(&AppId::new("app_1").unwrap());
+    assert!(world.identify().await.is_ok());
+    assert_eq!((world.asked(), world.loads()), (2, 2));
+}
+
+#[tokio::test]
 async fn a_flood_of_forged_tokens_is_not_verified_and_good_ones_are() {
     let world = World::new();
     let (flooder, caller) = ("192.0.2.1".parse().ok(), "192.0.2.2".parse().ok());

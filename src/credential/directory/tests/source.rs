@@ -12,11 +12,13 @@ use crate::credential::sealing::SealingKey;
 use crate::credential::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::KeyHash;
 use crate::domain::app_certificate::{AppCertificate, KnownByKey, ShownNames};
+use crate::domain::calling::{CallingApp, CallingGrant};
 use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId};
-use crate::domain::identity::{
-    App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
+use crate::domain::identity::{Environment, Grant, KeyRecord, Standing};
+use crate::domain::principal::AppFacts;
+use crate::domain::signature_key::{
+    SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, Signing, StoredSignatureKey,
 };
-use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, Signing};
 use crate::domain::signature_style::SignatureStyle;
 use crate::domain::time::Timestamp;
 use crate::domain::token_rules::TokenRules;
@@ -51,43 +53,63 @@ impl Source {
     fn standing(&self) -> Standing {
         if self.is_suspended.load(Ordering::SeqCst) { Standing::Suspended } else { Standing::Active }
     }
+
+    fn calling_grant(&self) -> Option<CallingGrant> {
+        let grant = self.granted.lock().unwrap().clone()?;
+        Some(CallingGrant { grant, merchant: Standing::Active, caps: Vec::new() })
+    }
+
+    /// A credential with its app, which is loaded with it.
+    async fn with_app<T>(
+        &self,
+        app: AppId,
+        credential: T,
+    ) -> Result<Option<(T, CallingApp)>, SourceUnavailable> {
+        self.answer(())?;
+        Ok(self.app(&app).await?.map(|app| (credential, app)))
+    }
 }
 
 #[async_trait]
 impl IdentitySource for Source {
-    async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable> {
+    async fn key(&self, hash: &KeyHash) -> Result<Option<(KeyRecord, CallingApp)>, SourceUnavailable> {
         self.keys_asked.fetch_add(1, Ordering::SeqCst);
         if self.unknown.lock().unwrap().contains(hash) {
             return self.answer(None);
         }
         let (id, app) = (KeyId::new("key_1").unwrap(), AppId::new("app_1").unwrap());
         let expires_at = *self.keys_end_at.lock().unwrap();
-        self.answer(Some(KeyRecord { expires_at, ..KeyRecord::new(id, app, (), Timestamp::default()) }))
+        let key = KeyRecord { expires_at, ..KeyRecord::new(id, app, (), Timestamp::default()) };
+        self.with_app(key.app.clone(), key).await
     }
 
     async fn signature_key(
         &self,
         id: &SignatureKeyId,
-    ) -> Result<Option<SignatureKeyRecord>, SourceUnavailable> {
+    ) -> Result<Option<(StoredSignatureKey, CallingApp)>, SourceUnavailable> {
         self.keys_asked.fetch_add(1, Ordering::SeqCst);
+        if id.as_str() == "sgk_unknown" {
+            return self.answer(None);
+        }
         let is_revoked = self.is_key_revoked.load(Ordering::SeqCst);
         let signing = Signing { style: SignatureStyle::Http, algorithm: SignatureAlgorithm::Ed25519 };
         let app = AppId::new("app_1").unwrap();
         let record = SignatureKeyRecord {
             expires_at: *self.keys_end_at.lock().unwrap(),
             revoked_at: is_revoked.then(Timestamp::default),
-            ..SignatureKeyRecord::new(id.clone(), app, signing, Timestamp::default())
+            ..SignatureKeyRecord::new(id.clone(), app.clone(), signing, Timestamp::default())
         };
-        self.answer(Some(record).filter(|record| record.id.as_str() != "sgk_unknown"))
-    }
-
-    async fn request_key(&self, key: &SignatureKeyRecord) -> Result<Option<RequestKey>, SourceUnavailable> {
         let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
         let material = SignatureKeyMaterial::Public(jwk.to_owned());
+        self.with_app(app, StoredSignatureKey { record, material }).await
+    }
+
+    fn request_key(&self, key: &StoredSignatureKey) -> Result<RequestKey, SourceUnavailable> {
+        let StoredSignatureKey { record, material } = key;
         let sealing = SealingKey::new(&[7; 32]).unwrap();
-        let signs = (&key.own.style, key.own.algorithm);
-        let opened = RequestKey::open((&key.id, key.created_at), signs, &material, &sealing);
-        self.answer(opened.ok())
+        let signs = (&record.own.style, record.own.algorithm);
+        let opened = RequestKey::open((&record.id, record.created_at), signs, material, &sealing);
+        Ok(opened.unwrap())
     }
 
     async fn keys_after(
@@ -114,51 +136,46 @@ impl IdentitySource for Source {
         self.answer(told.iter().find(|(key, _)| key == id).map(|(_, hash)| *hash))
     }
 
-    async fn certificate(&self, names: &ShownNames) -> Result<Option<AppCertificate>, SourceUnavailable> {
+    async fn certificate(
+        &self,
+        names: &ShownNames,
+    ) -> Result<Option<(AppCertificate, CallingApp)>, SourceUnavailable> {
         self.keys_asked.fetch_add(1, Ordering::SeqCst);
-        let registered = self.certificates.lock().unwrap();
-        let by =
-            |key: &KnownByKey| registered.iter().rfind(|certificate| certificate.own.known_by.key() == *key);
-        self.answer(names.keys().iter().find_map(by).cloned())
+        let found = {
+            let registered = self.certificates.lock().unwrap();
+            let by = |key: &KnownByKey| {
+                registered.iter().rfind(|certificate| certificate.own.known_by.key() == *key)
+            };
+            names.keys().iter().find_map(by).cloned()
+        };
+        match found {
+            Some(certificate) => self.with_app(certificate.app.clone(), certificate).await,
+            None => self.answer(None),
+        }
     }
 
-    async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {
+    async fn app(&self, id: &AppId) -> Result<Option<CallingApp>, SourceUnavailable> {
         self.loads.fetch_add(1, Ordering::SeqCst);
         let _turn = self.gate.acquire().await.unwrap();
-        self.answer(Some(App {
+        let facts = AppFacts {
             id: id.clone(),
             partner: PartnerId::new("partner_1").unwrap(),
-            name: "App".to_owned(),
             environment: Environment::Live,
-            kind: ClientKind::Confidential,
-            redirect_uris: Vec::new(),
             scopes: "order:read order:write".parse().unwrap(),
-            default_scopes: DefaultScopes::All,
-            requires_pkce: false,
-            standing: self.standing(),
-            created_at: Timestamp::default(),
-        }))
+            subscriptions: Vec::new(),
+            balances: Vec::new(),
+        };
+        let token_rules = *self.token_rules.lock().unwrap();
+        let app = CallingApp { token_rules, ..CallingApp::new(facts, self.standing(), Standing::Active) };
+        self.answer(Some(app))
     }
 
-    async fn token_rules(&self, _: &AppId) -> Result<TokenRules, SourceUnavailable> {
-        self.answer(*self.token_rules.lock().unwrap())
+    async fn grant(&self, id: &GrantId) -> Result<Option<CallingGrant>, SourceUnavailable> {
+        self.answer(self.calling_grant().filter(|found| found.grant.id == *id))
     }
 
-    async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable> {
-        let (name, standing) = ("Partner".to_owned(), Standing::Active);
-        self.answer(Some(Partner { id: id.clone(), name, standing, created_at: Timestamp::default() }))
-    }
-
-    async fn subscriptions(&self, _: &AppId) -> Result<Vec<Subscription>, SourceUnavailable> {
-        self.answer(Vec::new())
-    }
-
-    async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {
-        self.answer(self.granted.lock().unwrap().clone().filter(|grant| grant.id == *id))
-    }
-
-    async fn grant_to(&self, _: &MerchantId, _: &AppId) -> Result<Option<GrantId>, SourceUnavailable> {
-        self.answer(self.granted.lock().unwrap().as_ref().map(|grant| grant.id.clone()))
+    async fn grant_to(&self, _: &MerchantId, _: &AppId) -> Result<Option<CallingGrant>, SourceUnavailable> {
+        self.answer(self.calling_grant())
     }
 
     async fn is_family_revoked(&self, _: &FamilyId) -> Result<bool, SourceUnavailable> {
@@ -171,15 +188,5 @@ impl IdentitySource for Source {
 
     async fn revoked_tokens(&self, _: &str, _: u32) -> Result<Vec<(String, Timestamp)>, SourceUnavailable> {
         self.answer(Vec::new())
-    }
-
-    async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {
-        self.answer(Some(Merchant {
-            id: id.clone(),
-            username: "shop".to_owned(),
-            name: "Shop".to_owned(),
-            standing: Standing::Active,
-            created_at: Timestamp::default(),
-        }))
     }
 }

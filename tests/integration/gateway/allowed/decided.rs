@@ -12,20 +12,19 @@ use tollgate::credential::directory::{Directory, Memory};
 use tollgate::credential::keys::KnownKey;
 use tollgate::credential::message_signature::Body;
 use tollgate::credential::presented;
-use tollgate::credential::request_key::RequestKey;
 use tollgate::credential::source::{IdentitySource, SourceUnavailable};
 use tollgate::domain::api_key::{ApiKey, KeyHash};
 use tollgate::domain::app_certificate::{AppCertificate, ShownNames};
+use tollgate::domain::calling::{CallingApp, CallingGrant};
 use tollgate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId};
-use tollgate::domain::identity as known;
-use tollgate::domain::identity::{ClientKind, DefaultScopes, KeyRecord, Standing};
+use tollgate::domain::identity::{Grant, KeyRecord, Standing};
 use tollgate::domain::narrowing::{Narrowing, Networks, Products, network};
+use tollgate::domain::principal::{AppFacts, Subscribed};
 use tollgate::domain::refusal::Refusal;
 use tollgate::domain::scope::ScopeSet;
-use tollgate::domain::signature_key::SignatureKeyRecord;
+use tollgate::domain::signature_key::StoredSignatureKey;
 use tollgate::domain::signing_algorithm::SigningAlgorithm;
 use tollgate::domain::time::{Clock, ManualClock, Timestamp};
-use tollgate::domain::token_rules::TokenRules;
 use tollgate::gateway::admit::admit;
 use tollgate::gateway::authorize::{Circumstances, authorize};
 use tollgate::gateway::caller_address::CallerAddress;
@@ -174,9 +173,34 @@ struct Facts(World);
 
 type Answered<T> = Result<T, SourceUnavailable>;
 
+impl Facts {
+    fn calling(&self, id: &AppId) -> CallingApp {
+        let app = &self.0.apps[place(id.as_str())];
+        let there_are = app.subscriptions.iter().enumerate();
+        let subscribed = |(product, of): (usize, &Option<(usize, bool)>)| {
+            of.map(|(plan, is_over)| Subscribed {
+                product: format!("product-{product}").parse().unwrap(),
+                plan: format!("plan-{plan}").parse().unwrap(),
+                version: None,
+                from: NOW.minus(HOUR),
+                until: is_over.then_some(NOW),
+            })
+        };
+        let facts = AppFacts {
+            id: id.clone(),
+            partner: PartnerId::new(&app.partner.to_string()).unwrap(),
+            environment: app.environment,
+            scopes: scopes(app.scopes),
+            subscriptions: there_are.filter_map(subscribed).collect(),
+            balances: Vec::new(),
+        };
+        CallingApp::new(facts, standing(app.is_suspended), standing(self.0.partners[app.partner]))
+    }
+}
+
 #[async_trait]
 impl IdentitySource for Facts {
-    async fn key(&self, hash: &KeyHash) -> Answered<Option<KeyRecord>> {
+    async fn key(&self, hash: &KeyHash) -> Answered<Option<(KeyRecord, CallingApp)>> {
         let found = (0..self.0.keys.len()).find(|place| key(&self.0, *place).hash() == *hash);
         Ok(found.map(|place| {
             let key = &self.0.keys[place];
@@ -187,80 +211,40 @@ impl IdentitySource for Facts {
             let addresses =
                 key.network.map(|place| Networks::new(vec![network(NETWORKS[place].0).unwrap()]).unwrap());
             let id = KeyId::new(&format!("key_{place}")).unwrap();
-            KeyRecord {
+            let record = KeyRecord {
                 scopes: key.scopes.map(scopes),
                 narrowing: Narrowing { products, addresses },
                 expires_at: (key.end == End::Expired).then_some(NOW),
                 revoked_at: (key.end == End::Revoked).then_some(NOW),
                 ..KeyRecord::new(id, app_id(key.app), (), Timestamp::default())
-            }
+            };
+            let app = self.calling(&record.app);
+            (record, app)
         }))
     }
 
-    async fn app(&self, id: &AppId) -> Answered<Option<known::App>> {
-        let app = &self.0.apps[place(id.as_str())];
-        Ok(Some(known::App {
-            id: id.clone(),
-            partner: PartnerId::new(&app.partner.to_string()).unwrap(),
-            name: "App".to_owned(),
-            environment: app.environment,
-            kind: ClientKind::Confidential,
-            redirect_uris: Vec::new(),
-            scopes: scopes(app.scopes),
-            default_scopes: DefaultScopes::All,
-            requires_pkce: false,
-            standing: standing(app.is_suspended),
-            created_at: Timestamp::default(),
-        }))
-    }
-
-    async fn partner(&self, id: &PartnerId) -> Answered<Option<known::Partner>> {
-        let standing = standing(self.0.partners[place(id.as_str())]);
-        let (name, created_at) = ("Partner".to_owned(), Timestamp::default());
-        Ok(Some(known::Partner { id: id.clone(), name, standing, created_at }))
-    }
-
-    async fn subscriptions(&self, app: &AppId) -> Answered<Vec<known::Subscription>> {
-        let of_products = self.0.apps[place(app.as_str())].subscriptions.iter().enumerate();
-        let there_are = of_products.filter_map(|(product, of)| of.map(|of| (product, of)));
-        let subscription = |(product, (plan, is_over)): (usize, (usize, bool))| known::Subscription {
-            id: format!("sub_{product}").parse().unwrap(),
-            app: app.clone(),
-            product: format!("product-{product}").parse().unwrap(),
-            plan: format!("plan-{plan}").parse().unwrap(),
-            version: None,
-            from: NOW.minus(HOUR),
-            until: is_over.then_some(NOW),
-        };
-        Ok(there_are.map(subscription).collect())
+    async fn app(&self, id: &AppId) -> Answered<Option<CallingApp>> {
+        Ok(Some(self.calling(id)))
     }
 
     /// Asked for other issuers' tokens alone, of which there are none.
-    async fn grant_to(&self, _: &MerchantId, _: &AppId) -> Answered<Option<GrantId>> {
+    async fn grant_to(&self, _: &MerchantId, _: &AppId) -> Answered<Option<CallingGrant>> {
         Ok(None)
     }
 
-    async fn grant(&self, id: &GrantId) -> Answered<Option<known::Grant>> {
+    async fn grant(&self, id: &GrantId) -> Answered<Option<CallingGrant>> {
         let (app, merchant) = id.as_str().split_once('.').unwrap();
         let token = of(&self.0, place(app), Some(place(merchant)));
-        Ok(Some(known::Grant {
+        let grant = Grant {
             id: id.clone(),
             merchant: merchant_id(place(merchant)),
             app: app_id(place(app)),
             scopes: scopes(token.scopes),
             created_at: Timestamp::default(),
             revoked_at: (token.end == End::Revoked).then_some(NOW),
-        }))
-    }
-
-    async fn merchant(&self, id: &MerchantId) -> Answered<Option<known::Merchant>> {
-        Ok(Some(known::Merchant {
-            id: id.clone(),
-            username: "merchant".to_owned(),
-            name: "Shop".to_owned(),
-            standing: standing(self.0.merchants[place(id.as_str())]),
-            created_at: Timestamp::default(),
-        }))
+        };
+        let merchant = standing(self.0.merchants[place(merchant)]);
+        Ok(Some(CallingGrant { grant, merchant, caps: Vec::new() }))
     }
 
     /// That of a token of an app's own; any other ends with its grant.
@@ -274,20 +258,12 @@ impl IdentitySource for Facts {
         Ok(Vec::new())
     }
 
-    async fn certificate(&self, _: &ShownNames) -> Answered<Option<AppCertificate>> {
+    async fn certificate(&self, _: &ShownNames) -> Answered<Option<(AppCertificate, CallingApp)>> {
         Ok(None)
     }
 
-    async fn signature_key(&self, _: &SignatureKeyId) -> Answered<Option<SignatureKeyRecord>> {
+    async fn signature_key(&self, _: &SignatureKeyId) -> Answered<Option<(StoredSignatureKey, CallingApp)>> {
         Ok(None)
-    }
-
-    async fn request_key(&self, _: &SignatureKeyRecord) -> Answered<Option<RequestKey>> {
-        Ok(None)
-    }
-
-    async fn token_rules(&self, _: &AppId) -> Answered<TokenRules> {
-        Ok(TokenRules::default())
     }
 
     async fn is_family_revoked(&self, _: &FamilyId) -> Answered<bool> {
