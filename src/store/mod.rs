@@ -100,6 +100,7 @@ pub mod usage_batch;
 mod usage_count;
 pub mod usage_exception;
 pub mod usage_posting;
+pub mod usage_run;
 mod usage_transaction;
 pub mod waiting_posting;
 pub mod waiting_transaction;
