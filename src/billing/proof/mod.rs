@@ -2,6 +2,8 @@
 //! these, over statements, documents and journals, and a signed head over all of it.
 
 pub mod coverage;
+pub mod head;
+pub mod keys;
 pub mod leaf;
 pub mod merkle;
 pub mod tree;
