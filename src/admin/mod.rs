@@ -40,6 +40,7 @@ mod personal_data_read;
 mod plan;
 mod policy;
 mod problem;
+mod proof_key;
 mod rated;
 mod reach;
 mod redirect_uri;

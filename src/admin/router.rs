@@ -12,9 +12,9 @@ use super::state::AdminState;
 use super::{
     answer, app, app_balance, app_quota, app_secret, audit, balance, balance_change, client_certificate,
     credential, doubted_calls, exceptions, grant, health, introspection, key, key_inspection, ledger,
-    linked_account, manual_posting, merchant, named_token, partner, personal_data_read, plan, policy, sale,
-    session, signature_key, signing_key, standing, statement, subscription, switch, token, usage,
-    waiting_posting,
+    linked_account, manual_posting, merchant, named_token, partner, personal_data_read, plan, policy,
+    proof_key, sale, session, signature_key, signing_key, standing, statement, subscription, switch, token,
+    usage, waiting_posting,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
 use crate::domain::identity::{App, Merchant, Partner};
@@ -106,6 +106,9 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/signing-keys", get(signing_key::list).post(signing_key::rotate))
         .route("/signing-keys/{kid}", get(signing_key::get))
         .route("/signing-keys/{kid}/revoke", post(signing_key::revoke))
+        .route("/proof-keys", get(proof_key::list).post(proof_key::rotate))
+        .route("/proof-keys/{kid}", get(proof_key::get))
+        .route("/proof-keys/{kid}/revoke", post(proof_key::revoke))
         .route("/subscriptions", get(subscription::list).post(subscription::create))
         .route("/subscriptions/{id}", get(subscription::get))
         .route("/subscriptions/{id}/end", post(subscription::end))

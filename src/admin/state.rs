@@ -7,6 +7,7 @@ use super::token::AdminToken;
 use crate::billing::ledger::history::PageEnds;
 use crate::credential::directory::Directory;
 use crate::credential::hasher::Hasher;
+use crate::credential::proof_keys::ProofKeys;
 use crate::credential::sealing::SealingKey;
 use crate::credential::signing_keys::SigningKeys;
 use crate::domain::api_key::KeyHash;
@@ -82,6 +83,8 @@ pub struct AdminState {
     pub kill_switches: Arc<KillSwitches>,
     /// The keys that sign access tokens.
     pub signing_keys: Arc<SigningKeys>,
+    /// The keys that sign heads of closed periods.
+    pub proof_keys: Arc<ProofKeys>,
     /// Seals secrets that must come back.
     pub sealing: Arc<SealingKey>,
     /// The data plane's memory of credentials.

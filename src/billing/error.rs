@@ -5,6 +5,7 @@ use super::rating::Unrated;
 use crate::domain::id::NodeId;
 use crate::domain::money::MoneyError;
 use crate::domain::plan::PlanRef;
+use crate::metering::drain::SinkError;
 use crate::store::StoreError;
 use crate::store::exception_resolution::Resolution;
 
@@ -61,4 +62,42 @@ pub enum BillingError {
     /// Rating it again came to the same.
     #[error("it cannot be rated: {0}")]
     Unrated(#[from] Unrated),
+}
+
+impl From<BillingError> for SinkError {
+    fn from(error: BillingError) -> Self {
+        let reason = chain(&error);
+        match error {
+            BillingError::Gap { recorded, .. } => Self::Behind(recorded),
+            // Nothing is wrong with the records: they wait until someone has told the nodes apart, or mended the store.
+            BillingError::AnotherJournal { .. }
+            | BillingError::Store(
+                StoreError::Unavailable { .. } | StoreError::Damaged { .. } | StoreError::NewerSchema { .. },
+            ) => Self::Unavailable(reason),
+            BillingError::Store(
+                StoreError::Conflict { .. }
+                | StoreError::Missing { .. }
+                | StoreError::Corrupt { .. }
+                | StoreError::Address { .. },
+            )
+            | BillingError::Money(_)
+            | BillingError::Posting(_)
+            | BillingError::PlanUnknown(_)
+            | BillingError::NotOpen(_)
+            | BillingError::ResolvedOtherwise(_)
+            | BillingError::NotRatable(_)
+            | BillingError::Unrated(_) => Self::Refused(reason),
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

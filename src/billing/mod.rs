@@ -5,6 +5,7 @@ pub mod books;
 pub mod error;
 pub mod ledger;
 pub mod plans;
+pub mod proof;
 pub mod quota;
 pub mod rating;
 pub mod statement;

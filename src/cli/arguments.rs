@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use super::screen::Format;
 use super::{
     app, audit, balance, client_certificate, dev, exceptions, grant, journal, key, ledger, merchant, partner,
-    plan, policy, sale, sandbox, serve, signature_key, signing_key, statement, subscription, switch, token,
-    usage,
+    plan, policy, proof_key, sale, sandbox, serve, signature_key, signing_key, statement, subscription,
+    switch, token, usage,
 };
 
 const AFTER_HELP: &str = "\
@@ -58,6 +58,8 @@ pub(super) enum Command {
     SignatureKey(signature_key::SignatureKeyArguments),
     /// The keys that sign access tokens: rotate them, or take trust from one
     SigningKey(signing_key::SigningKeyArguments),
+    /// The keys that sign what a closed period came to: rotate them, or take trust from one
+    ProofKey(proof_key::ProofKeyArguments),
     /// Which app uses which API product under which plan
     Subscription(subscription::SubscriptionArguments),
     /// Plans that the policies in force offer

@@ -35,6 +35,7 @@ mod partner;
 mod personal_data_reads;
 mod plan;
 mod policy;
+mod proof_key;
 mod query;
 mod rated;
 mod run;

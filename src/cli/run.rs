@@ -11,8 +11,8 @@ use super::failure::Outcome;
 use super::screen::Screen;
 use super::{
     app, audit, balance, client_certificate, dev, exceptions, grant, journal, key, ledger, merchant, partner,
-    plan, policy, sale, sandbox, serve, signature_key, signing_key, statement, subscription, switch, token,
-    usage,
+    plan, policy, proof_key, sale, sandbox, serve, signature_key, signing_key, statement, subscription,
+    switch, token, usage,
 };
 
 /// Runs the command that the process was started with, and gives its exit status: 0 done, 1 it failed, 2 bad usage,
@@ -85,6 +85,7 @@ fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Grant(arguments) => grant::run(arguments, screen),
         Command::SignatureKey(arguments) => signature_key::run(arguments, screen),
         Command::SigningKey(arguments) => signing_key::run(arguments, screen),
+        Command::ProofKey(arguments) => proof_key::run(arguments, screen),
         Command::Subscription(arguments) => subscription::run(arguments, screen),
         Command::Plan(arguments) => plan::run(arguments, screen),
         Command::Usage(arguments) => usage::run(&arguments, screen),

@@ -23,6 +23,7 @@ pub mod one_time_password;
 pub mod parameter_signature;
 pub mod password;
 pub mod presented;
+pub mod proof_keys;
 pub mod proofs;
 mod proven_from;
 pub mod public_key_text;

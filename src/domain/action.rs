@@ -84,6 +84,8 @@ actions! {
     PartnerResume = "partner.resume" of Partner,
     PolicyActivate = "policy.activate" of Policies,
     PolicyReload = "policy.reload" of Policies,
+    ProofKeyRotate = "proof_key.rotate" of ProofKey,
+    ProofKeyRevoke = "proof_key.revoke" of ProofKey,
     SecondFactorOffer = "second_factor.offer" of Merchant,
     SecondFactorConfirm = "second_factor.confirm" of Merchant,
     SecondFactorRecover = "second_factor.recover" of Merchant,
@@ -162,6 +164,8 @@ pub enum SubjectKind {
     Partner,
     /// The policies, which are one.
     Policies,
+    /// A key that signs heads of closed periods.
+    ProofKey,
     /// A session of a merchant's.
     Session,
     /// A key by which an app signs its requests.
@@ -178,7 +182,7 @@ pub enum SubjectKind {
 
 impl SubjectKind {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::App,
         Self::Balance,
         Self::ClientCertificate,
@@ -190,6 +194,7 @@ impl SubjectKind {
         Self::Merchant,
         Self::Partner,
         Self::Policies,
+        Self::ProofKey,
         Self::Session,
         Self::SignatureKey,
         Self::SigningKey,
@@ -213,6 +218,7 @@ impl SubjectKind {
             Self::Merchant => "merchant",
             Self::Partner => "partner",
             Self::Policies => "policies",
+            Self::ProofKey => "proof_key",
             Self::Session => "session",
             Self::SignatureKey => "signature_key",
             Self::SigningKey => "signing_key",
@@ -241,6 +247,7 @@ impl SubjectKind {
             | Self::KillSwitch
             | Self::Ledger
             | Self::Policies
+            | Self::ProofKey
             | Self::SigningKey
             | Self::Statement => None,
         }

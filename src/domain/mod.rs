@@ -44,6 +44,7 @@ pub mod pending;
 pub mod period_charge;
 pub mod plan;
 pub mod principal;
+pub mod proof_key;
 pub mod provider_account;
 pub mod quota;
 pub mod random;

@@ -33,7 +33,12 @@ type Broken = Box<dyn std::error::Error + Send + Sync>;
 #[must_use]
 pub fn is_own(path: &str) -> bool {
     path.starts_with("/oauth/")
-        || matches!(path, "/.well-known/oauth-authorization-server" | "/.well-known/oauth-protected-resource")
+        || matches!(
+            path,
+            "/.well-known/oauth-authorization-server"
+                | "/.well-known/oauth-protected-resource"
+                | "/.well-known/tollgate-proof-keys"
+        )
 }
 
 /// The control plane as a core sees it.
@@ -219,6 +224,7 @@ mod tests {
             ("/oauth/token", true),
             ("/oauth/nothing", true),
             ("/.well-known/oauth-authorization-server", true),
+            ("/.well-known/tollgate-proof-keys", true),
             ("/.well-known/oauth-authorization-server-2", false),
             ("/.well-known/oauth-authorization-server/x", false),
             ("/oauthx", false),

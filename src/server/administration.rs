@@ -38,6 +38,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
         policies: services.live.clone(),
         kill_switches: services.kill_switches.clone(),
         signing_keys: services.signing_keys.clone(),
+        proof_keys: services.proof_keys.clone(),
         sealing: services.sealing.clone(),
         invalidation: services.directory.clone(),
         clock: services.clock.clone(),

@@ -9,7 +9,6 @@ use crate::billing::balance::alerts::alert;
 use crate::billing::ledger::pending::time_out;
 use crate::billing::plans::moves::{next_due, write_down};
 use crate::credential::key_uses::KeyUses;
-use crate::credential::signing_keys::SigningKeys;
 use crate::domain::id::{NodeId, RouteName};
 use crate::domain::time::{Clock, Timestamp};
 use crate::gateway::worker::Shared;
@@ -29,7 +28,7 @@ const POLICIES_EVERY: Duration = Duration::from_secs(5);
 const UPSTREAMS_EVERY: Duration = Duration::from_secs(1);
 /// How often uses of keys, secrets and sessions are written down.
 const LAST_USES_EVERY: Duration = Duration::from_secs(5);
-/// How often it is looked whether the next signing key is due.
+/// How often it is looked whether the next signing or proof key is due.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked whether something waits in the ledger whose time has run out.
 const PENDING_EVERY: Duration = Duration::from_secs(10);
@@ -96,15 +95,19 @@ pub(super) async fn follow_upstreams(live: Arc<Live>, tokens: Arc<UpstreamTokens
     }
 }
 
-/// Has signing keys follow each other as the policies say, for ever.
-pub(super) async fn rotate_signing_keys(keys: Arc<SigningKeys>, live: Arc<Live>) {
+/// Has signing keys follow each other as the policies say, and proof keys, for ever; and tells what proof keys other nodes have made.
+pub(super) async fn rotate_keys(services: Services) {
+    let Services { signing_keys, proof_keys, live, .. } = services;
     let mut interval = tokio::time::interval(KEYS_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
         let terms = live.load().platform.signing_keys;
-        if let Err(error) = keys.rotate_if_due(terms).await {
+        if let Err(error) = signing_keys.rotate_if_due(terms).await {
             tracing::error!(%error, "the next signing key is due and cannot be made for now");
+        }
+        if let Err(error) = proof_keys.keep().await {
+            tracing::error!(%error, "proof keys are not followed for now");
         }
     }
 }

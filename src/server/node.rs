@@ -36,6 +36,7 @@ use crate::credential::directory::{Directory, Memory};
 use crate::credential::dpop::Nonces;
 use crate::credential::hasher::Hasher;
 use crate::credential::key_uses::KeyUses;
+use crate::credential::proof_keys::ProofKeys;
 use crate::credential::proofs::Proofs;
 use crate::credential::sealing::SealingKey;
 use crate::credential::signatures::Signatures;
@@ -111,6 +112,8 @@ pub struct Services {
     pub directory: Arc<Directory>,
     /// The keys that sign access tokens.
     pub signing_keys: Arc<SigningKeys>,
+    /// The keys that sign heads of closed periods.
+    pub proof_keys: Arc<ProofKeys>,
     /// The nonces of proofs of possession.
     pub nonces: Arc<Nonces>,
     /// Seals what the store keeps of secrets that must come back.
@@ -184,7 +187,7 @@ impl Node {
         let watch = watch(&live)
             .map_err(|error| ServerError::Secrets(format!("the policy folder cannot be watched: {error}")))?;
         let mutual_base = front::mutual_base(&settings, &addresses, &issuer);
-        let Signing { signing_keys, nonces, sealing } =
+        let Signing { signing_keys, proof_keys, nonces, sealing } =
             signing::open(&settings, &store, (&live, &issuer), (&clock, &random)).await?;
         let control = tokio::runtime::Handle::current();
         let bounds = settings.bounds.clone();
@@ -208,6 +211,7 @@ impl Node {
             kill_switches,
             directory,
             signing_keys,
+            proof_keys,
             nonces,
             sealing,
             issuer,
@@ -258,7 +262,7 @@ impl Node {
             bounds,
         });
         let following_issuers = issuers::follow(&services);
-        let stop = CancellationToken::new();
+        let (stop, stop_drain) = (CancellationToken::new(), CancellationToken::new());
         let (cores, counters) = start_cores(listeners, &journal, &shared, &cells, (&services, &stop))?;
         let mut sweeping = vec![
             following_issuers,
@@ -272,10 +276,7 @@ impl Node {
             tokio::spawn(housekeeping::note_key_uses(services.store.clone(), services.key_uses.clone())),
             tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),
             tokio::spawn(housekeeping::follow_upstreams(services.live.clone(), tokens.clone())),
-            tokio::spawn(housekeeping::rotate_signing_keys(
-                services.signing_keys.clone(),
-                services.live.clone(),
-            )),
+            tokio::spawn(housekeeping::rotate_keys(services.clone())),
             tokio::spawn(following::follow_changes(Follower {
                 store: services.store.clone(),
                 directory: services.directory.clone(),
@@ -287,7 +288,6 @@ impl Node {
         sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
         let (live, at) = (services.live.clone(), services.clock.clone());
         sweeping.push(tokio::spawn(Retention::of(&journal, services.store.clone(), live, at).run()));
-        let stop_drain = CancellationToken::new();
         let run = Run { node: settings.node.clone(), since: journal.state().committed() };
         let quotas = Quotas::start(&services, quotas.purses(), &journal, run.clone());
         let leases = Leases::start(&services.store, purses, Known::of(&services, &journal), run);

@@ -1,4 +1,4 @@
-//! What the sealing key opens or makes: signing keys, nonces, and the seal of other secrets in the store.
+//! What the sealing key opens or makes: signing keys, proof keys, nonces, and the seal of other secrets in the store.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use super::error::ServerError;
 use super::node::NodeSettings;
 use super::sealing_key;
 use crate::credential::dpop::Nonces;
+use crate::credential::proof_keys::ProofKeys;
 use crate::credential::sealing::SealingKey;
 use crate::credential::signing_keys::SigningKeys;
 use crate::domain::random::Random;
@@ -17,13 +18,15 @@ use crate::store::Store;
 pub(super) struct Signing {
     /// The keys that sign access tokens.
     pub(super) signing_keys: Arc<SigningKeys>,
+    /// The keys that sign heads of closed periods.
+    pub(super) proof_keys: Arc<ProofKeys>,
     /// The nonces of proofs of possession.
     pub(super) nonces: Arc<Nonces>,
     /// Seals secrets in the store.
     pub(super) sealing: Arc<SealingKey>,
 }
 
-/// Reads the sealing key, or makes it in the data folder, and opens the signing keys of `store` by it.
+/// Reads the sealing key, or makes it in the data folder, and opens the signing and proof keys of `store` by it.
 ///
 /// # Errors
 /// [`ServerError::File`], [`ServerError::Secrets`].
@@ -39,8 +42,11 @@ pub(super) async fn open(
     let sources = (clock.clone(), random.clone());
     let opened = SigningKeys::open((store.clone(), sealing.clone()), issuer, algorithm, sources).await;
     let signing_keys = opened.map_err(|error| ServerError::Secrets(error.to_string()))?;
+    let proof_keys = ProofKeys::open((store.clone(), sealing.clone()), (clock.clone(), random.clone())).await;
+    let proof_keys = proof_keys.map_err(|error| ServerError::Secrets(error.to_string()))?;
     let mut process = [0; 8];
     random.fill(&mut process).map_err(|error| ServerError::Secrets(error.to_string()))?;
     let nonces = Nonces::new(&sealing.derive("DPoP nonces"), process);
-    Ok(Signing { signing_keys: Arc::new(signing_keys), nonces: Arc::new(nonces), sealing })
+    let (signing_keys, proof_keys) = (Arc::new(signing_keys), Arc::new(proof_keys));
+    Ok(Signing { signing_keys, proof_keys, nonces: Arc::new(nonces), sealing })
 }

@@ -6,7 +6,7 @@ use super::open::Store;
 use super::row::{known, parse};
 use super::running_total::{item_text, location};
 use super::usage::{MAX_LISTED, count};
-use super::usage_batch::DAY;
+use super::usage_run::DAY;
 use crate::domain::charge::{Charge, ChargeKind, LineKey, Price};
 use crate::domain::id::AppId;
 use crate::domain::money::{Amount, parse_decimal};

@@ -83,6 +83,8 @@ const STEPS: &[Step] = &[
     step!(49, "usage_counts", "0049_usage_counts.sql"),
     step!(50, "caps", "0050_caps.sql"),
     step!(51, "rests", "0051_rests.sql"),
+    step!(53, "runs", "0053_runs.sql"),
+    step!(55, "proof_keys", "0055_proof_keys.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

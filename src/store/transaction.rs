@@ -44,6 +44,8 @@ pub enum Exclusive {
     Billing,
     /// Change which signing keys there are.
     SigningKeys,
+    /// Change which proof keys there are.
+    ProofKeys,
     /// Make admin tokens.
     AdminTokens,
     /// Switch things off and on.
@@ -59,6 +61,7 @@ impl Exclusive {
             Self::SigningKeys => 0x7467_0003,
             Self::AdminTokens => 0x7467_0004,
             Self::KillSwitches => 0x7467_0005,
+            Self::ProofKeys => 0x7467_0007,
         }
     }
 }
@@ -157,6 +160,7 @@ impl Transaction {
             Exclusive::Billing => migrations::check_within(self).await,
             Exclusive::Migration
             | Exclusive::SigningKeys
+            | Exclusive::ProofKeys
             | Exclusive::AdminTokens
             | Exclusive::KillSwitches => Ok(()),
         }

@@ -1,5 +1,6 @@
 //! Usage records as they were recorded. Append-only, by triggers of both stores.
 
+mod of_runs;
 mod page;
 
 use std::collections::HashMap;
@@ -15,7 +16,7 @@ use super::open::Store;
 use super::row::{known, parse};
 use super::transaction::Transaction;
 use super::usage_transaction::details;
-use crate::domain::id::{AppId, PartnerId, ProductName};
+use crate::domain::id::{AppId, NodeId, PartnerId, ProductName};
 use crate::domain::money::Amount;
 use crate::domain::plan::PlanRef;
 use crate::domain::time::Timestamp;
@@ -25,8 +26,14 @@ use crate::domain::usage::{self, TransactionKind};
 /// A usage record as listings show it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UsageRow {
+    /// Its number in the books.
+    pub number: i64,
     /// Its id.
     pub id: String,
+    /// The node that served the call.
+    pub node: NodeId,
+    /// The place in that node's journal.
+    pub sequence: u64,
     /// When.
     pub at: Timestamp,
     /// Which app.
@@ -71,7 +78,10 @@ pub struct UsageRow {
 
 row! {
     ListedRow {
+        number: i64,
         id: String,
+        node: String,
+        sequence: i64,
         at: i64,
         app: String,
         partner: String,
@@ -115,7 +125,10 @@ impl TryFrom<ListedRow> for UsageRow {
             _ => None,
         };
         Ok(Self {
+            number: row.number,
             id: row.id,
+            node: parse("usage.node", &row.node)?,
+            sequence: count("usage.sequence", row.sequence)?,
             at: Timestamp::from_micros(row.at),
             app: parse("usage.app", &row.app)?,
             partner: parse("usage.partner", &row.partner)?,
@@ -155,7 +168,7 @@ fn transaction(row: &ListedRow) -> Result<Option<usage::Transaction>, StoreError
     Ok(Some(usage::Transaction { id: id.clone(), of: row.transaction_of.clone(), amount, kind, details }))
 }
 
-const LISTED: &str = "select u.id, u.at, u.app, u.partner, u.credential, u.credential_id, u.merchant, u.consent, \
+const LISTED: &str = "select u.number, u.id, u.node, u.sequence, u.at, u.app, u.partner, u.credential, u.credential_id, u.merchant, u.consent, \
                       u.snapshot, u.route, u.product, \
                       u.plan, u.plan_version, u.method, u.status, u.latency, u.refusal, u.outcome, u.units, u.transaction_id, u.transaction_of, \
                       u.transaction_kind, u.amount, u.currency, u.reason, u.calls, u.until, \

@@ -1,4 +1,4 @@
-//! Usage records on their way in: sorted by day, app and time, numbered, and each with the fee that it was charged.
+//! Usage records on their way in: in runs by day, app and time, numbered, and each with the fee that it was charged.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,10 @@ use super::numbers::{Numbers, outcome};
 use super::row::parse;
 use super::transaction::Transaction;
 use super::usage::{count, id_text, integer};
+use super::usage_run::{NewRun, in_order};
 use super::usage_transaction::in_record;
-use crate::domain::id::NodeId;
+use crate::domain::id::{NodeId, SnapshotHash};
 use crate::domain::usage::{self, Evidence, UsageRecord};
-
-/// A day of the index of usage, in microseconds.
-pub(super) const DAY: i64 = 86_400_000_000;
-/// The number that stands for all apps in the index of usage.
-pub(super) const ALL_APPS: i64 = 0;
 
 /// A usage record with its place in its node's journal.
 #[derive(Debug)]
@@ -25,6 +21,8 @@ pub struct Recorded {
     pub sequence: u64,
     /// The record.
     pub usage: Box<UsageRecord>,
+    /// The hash of its leaf in the tree that proves its run.
+    pub leaf: [u8; 32],
 }
 
 /// Usage records of a stretch of a node's journal.
@@ -32,8 +30,12 @@ pub struct Recorded {
 pub struct Batch<'b> {
     /// The records.
     pub records: &'b [Recorded],
+    /// The same in runs.
+    pub runs: &'b [NewRun<'b>],
     /// The head of the journal's chain where the stretch ends (SHA-256), if the journal has one.
     pub head: Option<&'b [u8; 32]>,
+    /// The policies whose rules it was rated by, if these are known.
+    pub snapshot: Option<&'b SnapshotHash>,
 }
 
 /// The fee of a call as it stands in its usage record.
@@ -77,17 +79,6 @@ impl<'r> Kept<'r, '_> {
     }
 }
 
-/// Consecutive records of an app and day.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    app: i64,
-    day: i64,
-    first: i64,
-    last: i64,
-    /// The first and the last time of records of all apps; an app's stand by time.
-    span: Option<(i64, i64)>,
-}
-
 /// Binds what every record has: thirteen columns.
 macro_rules! push_entry {
     ($row:ident, $entry:ident, $kept:ident) => {{
@@ -116,25 +107,25 @@ impl Transaction {
     /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if an id is taken; [`StoreError::Unavailable`].
     pub(super) async fn insert_usage(
         &mut self,
-        Batch { records, head }: Batch<'_>,
+        batch: Batch<'_>,
         fees: &Fees,
         numbers: &mut Numbers,
     ) -> Result<HashMap<Uuid, i64>, StoreError> {
-        self.number_apps(records.iter().map(|recorded| &recorded.usage.app), numbers).await?;
-        let order = in_order(records, numbers);
-        let entry = |(.., place): &(i64, i64, i64, Uuid, usize)| Entry {
-            number: numbers.next_usage(),
-            recorded: &records[*place],
-        };
-        let entries: Vec<Entry<'_>> = order.iter().map(entry).collect();
+        let first_of_runs = batch.runs.iter().filter_map(|run| run.records.first());
+        self.number_apps(first_of_runs.map(|recorded| &recorded.usage.app), numbers).await?;
+        let runs = in_order(batch.runs, numbers);
+        let mut entries = Vec::with_capacity(batch.records.len());
+        for recorded in runs.iter().flat_map(|(.., run)| run.records) {
+            entries.push(Entry { number: numbers.next_usage(), recorded });
+        }
         let (plain, others): (Vec<Entry<'_>>, Vec<Entry<'_>>) =
             entries.iter().partition(|entry| is_plain(&entry.recorded.usage.evidence));
         let mut kept = Kept { fees, placed: 0, numbers, contexts: Vec::new() };
         self.insert_plain(&plain, &mut kept).await?;
         self.insert_others(&others, &mut kept).await?;
         let Kept { placed, numbers, contexts, .. } = kept;
-        if placed != fees.len() {
-            return Err(StoreError::corrupt("a fee that is not its usage record's"));
+        if placed != fees.len() || entries.len() != batch.records.len() {
+            return Err(StoreError::corrupt("a fee that is not its usage record's, or a record in no run"));
         }
         self.insert_contexts(&contexts).await?;
         let transactions = others
@@ -144,10 +135,8 @@ impl Transaction {
         let numbered_reads = entries.iter().map(|entry| (entry.number, &*entry.recorded.usage));
         self.insert_personal_data_reads(numbered_reads, numbers).await?;
         self.insert_usage_counts(entries.iter().map(|entry| (entry.number, &*entry.recorded.usage))).await?;
-        let numbered =
-            order.iter().zip(&entries).map(|((day, app, at, ..), entry)| (*day, *app, *at, entry.number));
-        self.insert_runs(&runs(numbered)).await?;
-        self.insert_batch(&entries, head).await?;
+        self.insert_runs(&runs, entries.first().map_or(0, |entry| entry.number)).await?;
+        self.insert_batch(&entries, batch).await?;
         Ok(others.iter().map(|entry| (entry.recorded.usage.id, entry.number)).collect())
     }
 
@@ -231,41 +220,22 @@ impl Transaction {
         Ok(())
     }
 
-    async fn insert_runs(&mut self, runs: &[Run]) -> Result<(), StoreError> {
-        insert_rows!(
-            self,
-            "insert into usage_run (app, day, first, last, oldest, newest) ",
-            6,
-            runs,
-            "",
-            |row, run| {
-                row.push_bind(run.app).push_bind(run.day).push_bind(run.first).push_bind(run.last);
-                row.push_bind(run.span.map(|(oldest, _)| oldest))
-                    .push_bind(run.span.map(|(_, newest)| newest));
-            }
-        )?;
-        Ok(())
-    }
-
-    /// Notes which stretch of which node's journal the records came of, and the chain's head there.
-    async fn insert_batch(
-        &mut self,
-        entries: &[Entry<'_>],
-        head: Option<&[u8; 32]>,
-    ) -> Result<(), StoreError> {
+    /// Notes which stretch of which node's journal the records came of, the chain's head there, and the policies.
+    async fn insert_batch(&mut self, entries: &[Entry<'_>], batch: Batch<'_>) -> Result<(), StoreError> {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
         let sequences = || entries.iter().map(|entry| integer(entry.recorded.sequence));
         on!(self.connection(), db => {
             sqlx::query(
-                "insert into usage_batch (node, last, first, first_usage, last_usage, head) \
-                 values ($1, $2, $3, $4, $5, $6)",
+                "insert into usage_batch (node, last, first, first_usage, last_usage, head, snapshot) \
+                 values ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(first.recorded.usage.node.as_str())
             .bind(sequences().max())
             .bind(sequences().min())
             .bind(first.number)
             .bind(last.number)
-            .bind(head.map(<[u8; 32]>::as_slice))
+            .bind(batch.head.map(<[u8; 32]>::as_slice))
+            .bind(batch.snapshot.map(SnapshotHash::as_str))
             .execute(db)
             .await
             .map(|_| ())
@@ -316,35 +286,6 @@ impl Transaction {
         }
         Ok(taken)
     }
-}
-
-/// Where the records are, by day, app, time and id.
-fn in_order(records: &[Recorded], numbers: &Numbers) -> Vec<(i64, i64, i64, Uuid, usize)> {
-    let key = |(place, recorded): (usize, &Recorded)| {
-        let UsageRecord { id, at, app, .. } = &*recorded.usage;
-        // Every app of the batch has its number by now.
-        (at.as_micros() / DAY, numbers.app(app).unwrap_or(ALL_APPS), at.as_micros(), *id, place)
-    };
-    let mut order: Vec<_> = records.iter().enumerate().map(key).collect();
-    order.sort_unstable();
-    order
-}
-
-/// The runs of the apps, and of all apps, of records by day, app, time and number.
-fn runs(numbered: impl Iterator<Item = (i64, i64, i64, i64)> + Clone) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    let of_apps = numbered.clone().map(|(day, app, _, number)| (day, app, None, number));
-    let of_all = numbered.map(|(day, _, at, number)| (day, ALL_APPS, Some((at, at)), number));
-    for (day, app, span, number) in of_apps.chain(of_all) {
-        match runs.last_mut() {
-            Some(run) if run.app == app && run.day == day => {
-                run.last = number;
-                run.span = run.span.zip(span).map(|(run, one)| (run.0.min(one.0), run.1.max(one.1)));
-            }
-            Some(_) | None => runs.push(Run { app, day, first: number, last: number, span }),
-        }
-    }
-    runs
 }
 
 fn is_plain(evidence: &Evidence) -> bool {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use tollgate::billing::proof::head::Head;
+use tollgate::billing::proof::keys as proof_keys;
 use tollgate::credential::content_digest::ContentDigest;
 use tollgate::credential::key_set::KeySet;
 use tollgate::credential::message_signature::{Body, MessageSignature};
@@ -60,6 +62,8 @@ pub(crate) const PARSERS: &[(&str, Parser)] = &[
     ("usage_record", usage_record),
     ("journal", journal),
     ("names", names),
+    ("period_head", period_head),
+    ("proof_keys", read_proof_keys),
 ];
 
 /// Longest head, in bytes.
@@ -370,4 +374,22 @@ fn fields(bytes: &[u8], names: &[&'static str]) -> HeaderMap {
         fields.append(name, value);
     }
     fields
+}
+
+/// The head of a closed period.
+fn period_head(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(head) = Head::read(text) {
+        assert_eq!(head.text(), text, "a head has one text");
+    }
+}
+
+/// A set of proof keys.
+fn read_proof_keys(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(keys) = proof_keys::read(text) {
+        let again = proof_keys::read(&proof_keys::write("https://api.example.com", &keys).to_string());
+        assert_eq!(again.as_ref(), Ok(&keys), "what is read is written so that it is read again");
+        let _ = tollgate::domain::proof_key::believed(&keys, |kid| kid.is_empty());
+    }
 }

@@ -113,7 +113,7 @@ impl Held {
             exceptions.filter_map(|exception| Some((exception.usage.as_deref()?, &*exception.id))).collect();
         let mut by_use = BTreeMap::<Use, Vec<HeldUnits>>::new();
         let mut tariffs = HashMap::new();
-        for Recorded { usage, sequence } in records {
+        for Recorded { usage, sequence, .. } in records {
             let Some((product, plan)) = usage.subscribed.as_ref().filter(|_| holds(usage)) else { continue };
             let part = match tariff(transaction, &mut tariffs, plan.clone()).await {
                 Ok(tariff) => part_of(&tariff, usage),

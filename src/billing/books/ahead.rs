@@ -10,6 +10,7 @@ use super::prices::{PriceList, Tariffs};
 use crate::billing::rating::totals::Totals;
 use crate::billing::rating::{Billable, Prices, Rated, Running, rate};
 use crate::domain::charge::Charge;
+use crate::domain::id::SnapshotHash;
 use crate::domain::plan::PlanRef;
 use crate::domain::time::{Period, Timestamp};
 use crate::policy::journal_terms::{Clocks, RecordTimes};
@@ -40,6 +41,8 @@ pub(super) struct Ahead {
     is_all: bool,
     /// That of what they were rated by.
     age: Age,
+    /// The policies by whose rules they were rated.
+    by: Option<SnapshotHash>,
 }
 
 impl Ahead {
@@ -49,7 +52,7 @@ impl Ahead {
         records: &[Recorded],
         (after, up_to): (u64, u64),
         (time, times): (BooksTime, &RecordTimes),
-        (tariffs, memory): (&Tariffs, &Memory),
+        ((tariffs, memory), by): ((&Tariffs, &Memory), Option<SnapshotHash>),
     ) -> Option<Self> {
         let clocks = Clocks { now: time.now, latest: None };
         let (age, Counted { running, closed, .. }) = memory.take_counted(after)?;
@@ -60,6 +63,7 @@ impl Ahead {
             rated: Vec::with_capacity(records.len()),
             is_all: true,
             age,
+            by,
         };
         ahead.begun.charges.reserve(records.len());
         for Recorded { usage, .. } in records {
@@ -103,16 +107,17 @@ impl Ahead {
         }
     }
 
-    /// Whether what the calls were rated by is as it was taken to be: nothing of it was forgotten, these periods are `closed`, and the
-    /// time of none of them is in doubt.
+    /// Whether what the calls were rated by is as it was taken to be: nothing of it was forgotten, these periods are `closed`, these
+    /// policies in force, and the time of none of them is in doubt.
     pub(super) fn holds(
         &self,
         memory: &Memory,
-        (time, closed): (&BooksTime, &BTreeSet<Period>),
+        (time, closed, snapshot): (&BooksTime, &BTreeSet<Period>, Option<&SnapshotHash>),
         (records, doubts): (&[Recorded], &Doubts),
     ) -> bool {
         let mut rated = records.iter().zip(&self.rated).filter(|(_, is_rated)| **is_rated);
         self.age == memory.age()
+            && self.by.as_ref() == snapshot
             && self.calendar.agrees(time, closed)
             && (doubts.is_empty() || rated.all(|(one, _)| !doubts.contains_key(&one.usage.id)))
     }

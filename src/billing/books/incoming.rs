@@ -7,6 +7,8 @@ use uuid::Uuid;
 use super::distinct::distinct;
 use super::repeats::Repeats;
 use crate::billing::error::BillingError;
+use crate::billing::proof::leaf::Leaf;
+use crate::billing::proof::merkle::Room;
 use crate::billing::rating::Billable;
 use crate::domain::id::{AppId, NodeId};
 use crate::domain::time::Timestamp;
@@ -62,7 +64,7 @@ impl Incoming {
     pub(super) fn sort(batch: Vec<Drained>) -> Self {
         let mut incoming = Self { records: Vec::with_capacity(batch.len()), ..Self::default() };
         incoming.after = batch.first().map_or(0, |drained| span(drained).0.saturating_sub(1));
-        let mut reached = incoming.after;
+        let (mut reached, mut room) = (incoming.after, Room::default());
         for drained in batch {
             let (first, last) = span(&drained);
             if first > reached.saturating_add(1) {
@@ -72,7 +74,10 @@ impl Incoming {
                 continue;
             }
             match drained {
-                Drained::Usage(sequence, usage) => incoming.records.push(Recorded { sequence, usage }),
+                Drained::Usage(sequence, usage) => {
+                    let leaf = Leaf::of(&usage, sequence).hash(&mut room);
+                    incoming.records.push(Recorded { sequence, usage, leaf });
+                }
                 Drained::Lost(first, last) => {
                     incoming.others.push(Drained::Lost(first.max(reached.saturating_add(1)), last));
                 }
@@ -119,7 +124,8 @@ impl Incoming {
         match drained {
             Drained::Usage(sequence, usage) => {
                 self.counts.recorded += 1;
-                self.records.push(Recorded { sequence, usage });
+                let leaf = Leaf::of(&usage, sequence).hash(&mut Room::default());
+                self.records.push(Recorded { sequence, usage, leaf });
             }
             Drained::Unreadable(sequence, payload, reason) => {
                 self.counts.excepted += 1;

@@ -12,6 +12,7 @@ mod prices;
 mod recorded_call;
 pub mod recorder;
 mod repeats;
+mod runs;
 mod standing;
 mod tiers;
 mod twins;

@@ -13,6 +13,7 @@ use super::incoming::{Doubts, Incoming};
 use super::memory::{Counted, Memory};
 use super::prices::{Tariffs, tariffs};
 use super::repeats::{self, Repeats};
+use super::runs::runs;
 pub use super::standing::JournalOf;
 use super::standing::Standing;
 use crate::billing::error::BillingError;
@@ -41,6 +42,16 @@ pub struct Recorder {
     memory: Memory,
     /// The snapshot whose plan versions in force are kept, and when its next comes into force.
     plans: Mutex<Option<(SnapshotHash, Option<Timestamp>)>>,
+}
+
+/// By what a batch is recorded.
+#[derive(Clone)]
+struct Terms<'t> {
+    time: BooksTime,
+    /// Which times of calls are believed; all of them, if none are said.
+    times: Option<&'t RecordTimes>,
+    /// The policies in force, if there are any.
+    snapshot: Option<&'t SnapshotHash>,
 }
 
 /// A batch that is ready to be recorded: sorted, and with calls rated ahead if it is known what was counted before them.
@@ -139,7 +150,10 @@ impl UsageSink for Recorder {
         let time = BooksTime { zone: snapshot.platform.zone.clone(), now: self.clock.now() };
         let Incoming { records, after, .. } = &ready.incoming;
         let (at, known) = ((time, &snapshot.platform.record_times), (&self.tariffs, &self.memory));
-        ready.ahead = Ahead::rate(records, (*after, up_to), at, known);
+        // What is at hand of prices may be of older policies than those in force.
+        let plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let by = plans.map(|(kept, _)| kept);
+        ready.ahead = Ahead::rate(records, (*after, up_to), at, (known, by));
         ready
     }
 
@@ -158,8 +172,9 @@ impl Recorder {
         let (snapshot, now) = (self.live.load(), self.clock.now());
         self.keep_plans(&snapshot, now).await?;
         let time = BooksTime { zone: snapshot.platform.zone.clone(), now };
-        let (times, known) = (Some(&snapshot.platform.record_times), (&self.tariffs, &self.memory));
-        let tally = record(&self.store, &self.source, ready, (time, times), known).await?;
+        let (times, hash) = (Some(&snapshot.platform.record_times), Some(&snapshot.hash));
+        let (terms, known) = (Terms { time, times, snapshot: hash }, (&self.tariffs, &self.memory));
+        let tally = record(&self.store, &self.source, ready, terms, known).await?;
         self.remember(Some(tally));
         Ok(tally)
     }
@@ -183,7 +198,8 @@ pub async fn record_batch(
     time: BooksTime,
 ) -> Result<(), BillingError> {
     let known = (&tariffs(), &Memory::default());
-    record(store, source, Ready::sorted(batch, up_to), (time, None), known).await.map(drop)
+    let terms = Terms { time, times: None, snapshot: None };
+    record(store, source, Ready::sorted(batch, up_to), terms, known).await.map(drop)
 }
 
 /// Records a batch as if nothing of it was recorded before, as is nearly always so. The store says if an id is taken; then
@@ -192,7 +208,7 @@ async fn record(
     store: &Store,
     source: &JournalOf,
     Ready { mut incoming, up_to, mut ahead }: Ready,
-    (time, times): (BooksTime, Option<&RecordTimes>),
+    terms: Terms<'_>,
     (tariffs, memory): (&Tariffs, &Memory),
 ) -> Result<Tally, BillingError> {
     let mut transaction = begin(store).await?;
@@ -203,11 +219,12 @@ async fn record(
         memory.forget();
         return Ok(before.tally);
     }
-    incoming.begin_behind(position, &source.node, time.now)?;
+    let now = terms.time.now;
+    incoming.begin_behind(position, &source.node, now)?;
     let taken = transaction.taken_places(&source.node, (position.saturating_add(1), up_to)).await?;
     let has_known = incoming.has_twice || !taken.is_empty();
     if has_known {
-        incoming.set_aside(&source.node, &taken, time.now);
+        incoming.set_aside(&source.node, &taken, now);
     }
     if has_known || incoming.after != position {
         // It was rated as if all of it was new.
@@ -215,17 +232,17 @@ async fn record(
         ahead = None;
     }
     set_repeats_free(&mut transaction, &mut incoming).await?;
-    let (at, known) = ((time.clone(), times), (tariffs, memory));
-    match take_in(transaction, (source, &before, up_to), (&incoming, ahead), at, known).await {
+    let known = (tariffs, memory);
+    match take_in(transaction, (source, &before, up_to), (&incoming, ahead), terms.clone(), known).await {
         Err(BillingError::Store(StoreError::Conflict { .. } | StoreError::Corrupt { .. })) => {
             memory.forget();
             let mut transaction = begin(store).await?;
             if Standing::of(&mut transaction, source).await?.tally != before.tally {
                 return Err(BillingError::Gap { recorded: position, first: position.saturating_add(1) });
             }
-            incoming.set_aside(&source.node, &transaction.taken_ids(&incoming.records).await?, time.now);
+            incoming.set_aside(&source.node, &transaction.taken_ids(&incoming.records).await?, now);
             set_repeats_free(&mut transaction, &mut incoming).await?;
-            take_in(transaction, (source, &before, up_to), (&incoming, None), (time, times), known).await
+            take_in(transaction, (source, &before, up_to), (&incoming, None), terms, known).await
         }
         taken => taken,
     }
@@ -273,7 +290,7 @@ async fn take_in(
     mut transaction: Transaction,
     (source, before, up_to): (&JournalOf, &Standing, u64),
     (incoming, ahead): (&Incoming, Option<Ahead>),
-    (time, times): (BooksTime, Option<&RecordTimes>),
+    Terms { time, times, snapshot }: Terms<'_>,
     (tariffs, memory): (&Tariffs, &Memory),
 ) -> Result<Tally, BillingError> {
     let (doubts, latest) = look_at_times(&mut transaction, before, incoming, (time.now, times)).await?;
@@ -289,7 +306,8 @@ async fn take_in(
     };
     let mut numbers = numbers.unwrap_or_default();
     let holds = |ahead: &Ahead| {
-        is_alone && ahead.holds(memory, (&time, &closed), (incoming.records.as_slice(), &doubts))
+        let by = (&time, &closed, snapshot);
+        is_alone && ahead.holds(memory, by, (incoming.records.as_slice(), &doubts))
     };
     let mut ahead = ahead.filter(holds);
     let counted = if is_alone && ahead.is_none() { memory.take_counted(position) } else { None };
@@ -322,7 +340,9 @@ async fn take_in(
                 let running = books.totals.take_running();
                 memory.keep_counted(age, Counted { up_to, running, closed });
             }
-            let batch = Batch { records: &incoming.records, head: incoming.head.as_ref() };
+            let (records, head) = (incoming.records.as_slice(), incoming.head.as_ref());
+            let runs = runs(records, &mut books.calendar, &doubts);
+            let batch = Batch { records, runs: &runs, head, snapshot };
             books.write(&origin, batch, &mut numbers).await?;
             break;
         }
@@ -353,42 +373,4 @@ async fn look_at_times(
     let before = before.latest;
     let latest = latest.map_or(before, |latest| before.filter(|at| !was_ahead(at)).max(Some(latest)));
     Ok((doubts, latest))
-}
-
-impl From<BillingError> for SinkError {
-    fn from(error: BillingError) -> Self {
-        let reason = chain(&error);
-        match error {
-            BillingError::Gap { recorded, .. } => Self::Behind(recorded),
-            // Nothing is wrong with the records: they wait until someone has told the nodes apart, or mended the store.
-            BillingError::AnotherJournal { .. }
-            | BillingError::Store(
-                StoreError::Unavailable { .. } | StoreError::Damaged { .. } | StoreError::NewerSchema { .. },
-            ) => Self::Unavailable(reason),
-            BillingError::Store(
-                StoreError::Conflict { .. }
-                | StoreError::Missing { .. }
-                | StoreError::Corrupt { .. }
-                | StoreError::Address { .. },
-            )
-            | BillingError::Money(_)
-            | BillingError::Posting(_)
-            | BillingError::PlanUnknown(_)
-            | BillingError::NotOpen(_)
-            | BillingError::ResolvedOtherwise(_)
-            | BillingError::NotRatable(_)
-            | BillingError::Unrated(_) => Self::Refused(reason),
-        }
-    }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

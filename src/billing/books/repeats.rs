@@ -12,6 +12,8 @@ use std::time::Duration;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::billing::proof::leaf::Leaf;
+use crate::billing::proof::merkle::Room;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, Idempotency, Transaction, UsageRecord};
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
@@ -107,16 +109,17 @@ impl Repeats {
             calls.entry(call.digest).or_default().push(call);
         }
         // What was seen first: it says what became of the rest.
-        for Recorded { usage, .. } in &mut records {
-            self.look_at_seen(usage, &mut calls);
+        for recorded in &mut records {
+            self.look_at_seen(recorded, &mut calls);
         }
-        for Recorded { usage, .. } in &mut records {
-            self.look_at_unseen(usage, &calls);
+        for recorded in &mut records {
+            self.look_at_unseen(recorded, &calls);
         }
     }
 
     /// Looks at a record whose evidence was read.
-    fn look_at_seen(&mut self, usage: &mut UsageRecord, calls: &mut HashMap<Digest, Vec<RepeatableCall>>) {
+    fn look_at_seen(&mut self, recorded: &mut Recorded, calls: &mut HashMap<Digest, Vec<RepeatableCall>>) {
+        let usage = &*recorded.usage;
         let Evidence::Billable { units, transaction } = &usage.evidence else { return };
         let Some(asked) = asked(usage) else { return };
         let worth = worth(*units, transaction.as_ref());
@@ -138,7 +141,7 @@ impl Repeats {
         }
         if let Some(first) = same {
             self.free.push((usage.id, first));
-            usage.evidence = Evidence::Free;
+            set_free(recorded);
             return;
         }
         self.done_again.extend(other.map(|other| (usage.id, other)));
@@ -151,7 +154,8 @@ impl Repeats {
     }
 
     /// Looks at a record whose evidence could not be read.
-    fn look_at_unseen(&mut self, usage: &mut UsageRecord, calls: &HashMap<Digest, Vec<RepeatableCall>>) {
+    fn look_at_unseen(&mut self, recorded: &mut Recorded, calls: &HashMap<Digest, Vec<RepeatableCall>>) {
+        let usage = &*recorded.usage;
         let Evidence::Exception { .. } = &usage.evidence else { return };
         let Some(asked) = asked(usage) else { return };
         let billed = calls.get(&asked.digest).map(|calls| asked.billed(calls)).unwrap_or_default();
@@ -159,7 +163,7 @@ impl Repeats {
             // Which of several transactions it was, or none of them, is not for the books to guess.
             [first, others @ ..] if others.iter().all(|other| other.worth == first.worth) => {
                 self.free.push((usage.id, first.usage));
-                usage.evidence = Evidence::Free;
+                set_free(recorded);
             }
             _ => self.kept.push(asked.call(Worth::Unseen)),
         }
@@ -183,6 +187,12 @@ impl Repeats {
         };
         self.answered.iter().map(resolution).collect()
     }
+}
+
+/// Has a record cost nothing; what proves it says so, too.
+fn set_free(recorded: &mut Recorded) {
+    recorded.usage.evidence = Evidence::Free;
+    recorded.leaf = Leaf::of(&recorded.usage, recorded.sequence).hash(&mut Room::default());
 }
 
 /// Compares no more with the oldest call that was billed.

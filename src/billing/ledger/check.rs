@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::check_fees::check_fees;
 use super::check_journals::check_journals;
 use super::check_rates::check_rates;
+use super::check_runs::check_runs;
 use super::check_sales::{check_pending, check_tiers};
 use super::kept_tariffs::KeptTariffs;
 use crate::billing::statement::{Payer, StatementError, arrange, check_paid, content, hash, payer_of};
@@ -32,7 +33,7 @@ pub struct Checked {
 
 /// Checks that every account is known, every transaction and the whole balance; that each transaction posted what its cause
 /// comes to, by the rules of posting; that all billable usage has its charges or an open question, each charge its posting, each
-/// statement line its charges, and fees their prices; and that closed statements are as they were made. All of it as the books
+/// statement line its charges, and fees their prices; and that usage records and closed statements are as they were made. All of it as the books
 /// stand at one moment, whatever is recorded meanwhile. Where an amount is larger than any may be, that alone is told.
 ///
 /// # Errors
@@ -60,6 +61,7 @@ async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementEr
     }
     findings.extend(transaction.disagreements().await?);
     check_journals(transaction, &mut findings).await?;
+    check_runs(transaction, &mut findings).await?;
     check_fees(transaction, &mut findings).await?;
     check_rates(transaction, &mut findings).await?;
     check_tiers(transaction, &mut findings).await?;

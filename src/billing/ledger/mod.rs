@@ -4,6 +4,7 @@ pub mod check;
 mod check_fees;
 mod check_journals;
 mod check_rates;
+mod check_runs;
 mod check_sales;
 pub mod export;
 pub mod history;

@@ -76,6 +76,31 @@ fn a_time_is_written_as_rfc_3339() {
 }
 
 #[test]
+fn a_time_is_written_with_all_its_microseconds_and_read_as_it_was() {
+    let written = |at: Timestamp| {
+        let mut bytes = Vec::new();
+        at.append_micros(&mut bytes);
+        String::from_utf8(bytes).unwrap()
+    };
+    for (micros, expected) in [
+        (0, "1970-01-01T00:00:00.000000Z"),
+        (-1, "1969-12-31T23:59:59.999999Z"),
+        (1_795_507_200_120_450, "2026-11-24T08:00:00.120450Z"),
+        (1_709_251_199_000_001, "2024-02-29T23:59:59.000001Z"),
+    ] {
+        assert_eq!(written(Timestamp::from_micros(micros)), expected);
+    }
+    for micros in
+        [i64::MIN, -99_999_999_999_999_999, -62_135_596_800_000_000, 253_402_207_200_999_999, i64::MAX]
+    {
+        let at = Timestamp::from_micros(micros);
+        let text = written(at);
+        let is_read = text.parse::<Timestamp>().map_or_else(|_| text == at.to_string(), |read| read == at);
+        assert!(is_read, "{micros}: {text}");
+    }
+}
+
+#[test]
 fn whatever_time_it_is_its_period_is_written_and_read() {
     for zone in [Zone::utc(), Zone::named("Asia/Shanghai").unwrap(), Zone::named("America/New_York").unwrap()]
     {

@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
 use crate::store::open::Store;
 use crate::store::row;
-use crate::store::usage_batch::{ALL_APPS, DAY};
+use crate::store::usage_run::{ALL_APPS, DAY};
 
 /// Most rows that a page has.
 pub const MAX_LISTED: u32 = 1000;

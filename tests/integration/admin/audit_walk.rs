@@ -173,6 +173,10 @@ async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
     let first = text(&rotated["items"][0], "kid");
     let revoked = ("signing_key.revoke", Some(&*first), Told);
     walk.calls(("POST /signing-keys/{kid}/revoke", &[&first]), nothing(), revoked).await;
+    let proof_keys = walk.world.get("/admin/proof-keys").await.expect(200);
+    let first = text(&proof_keys["items"][0], "kid");
+    let revoked = ("proof_key.revoke", Some(&*first), Told);
+    walk.calls(("POST /proof-keys/{kid}/revoke", &[&first]), nothing(), revoked).await;
     let body = json!({"app": app, "product": "storefront", "plan": "standard"});
     let made = walk.calls(("POST /subscriptions", &[]), body, ("subscription.create", None, Nothing)).await;
     let made = text(&made, "id");
@@ -239,15 +243,12 @@ async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
     walk.calls(("POST /ledger/pending/{cause}/resolve", &["paid-2"]), body, resolved).await;
 
     // A key that is made has no id but its own name.
-    let route = "POST /signing-keys";
-    assert!(walk.left.remove(route));
-    let made = world.post("/admin/signing-keys", &nothing()).await.expect(201);
-    let record = walk.newest().await;
-    assert_eq!(
-        (&record["action"], &record["subject"]),
-        (&json!("signing_key.rotate"), &made["kid"]),
-        "{route}"
-    );
+    for (keys, action) in [("signing-keys", "signing_key.rotate"), ("proof-keys", "proof_key.rotate")] {
+        assert!(walk.left.remove(&format!("POST /{keys}")));
+        let made = world.post(&format!("/admin/{keys}"), &nothing()).await.expect(201);
+        let record = walk.newest().await;
+        assert_eq!((&record["action"], &record["subject"]), (&json!(action), &made["kid"]), "{keys}");
+    }
     assert_eq!(walk.left, BTreeSet::new(), "routes that change something and are not covered here");
 
     let all = world.get("/admin/audit?limit=100").await.expect(200).to_string();

@@ -13,6 +13,7 @@ mod keys;
 mod ledger;
 mod open;
 mod policy;
+mod proof_keys;
 mod signature_keys;
 mod strict;
 pub(crate) mod world;

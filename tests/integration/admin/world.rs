@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use tollgate::admin::{AdminState, AdminToken, Invalidation, PeerAddress, router};
 use tollgate::billing::ledger::history::PageEnds;
 use tollgate::credential::hasher::Hasher;
+use tollgate::credential::proof_keys::ProofKeys;
 use tollgate::credential::sealing::SealingKey;
 use tollgate::credential::signing_keys::SigningKeys;
 use tollgate::domain::api_key::KeyHash;
@@ -116,6 +117,13 @@ async fn signing_keys(store: &Store, clock: Arc<dyn Clock>) -> SigningKeys {
         .unwrap()
 }
 
+/// Proof keys in `store`.
+async fn proof_keys(store: &Store, clock: Arc<dyn Clock>) -> ProofKeys {
+    let sealing = SealingKey::new(&[7; 32]).unwrap();
+    let sources = (clock, Arc::new(MachineRandom::new()) as _);
+    ProofKeys::open((store.clone(), sealing.into()), sources).await.unwrap()
+}
+
 /// What was answered.
 #[derive(Debug)]
 pub(crate) struct Answered {
@@ -159,6 +167,7 @@ impl World {
         let time = Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>;
         let state = AdminState {
             store: store.clone(),
+            proof_keys: Arc::new(proof_keys(&store, time.clone()).await),
             signing_keys: Arc::new(signing_keys(&store, time).await),
             policies: Arc::new(live.unwrap()),
             kill_switches: Arc::default(),

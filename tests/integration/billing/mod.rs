@@ -45,6 +45,7 @@ mod recurring;
 pub(crate) mod remembered;
 mod repeats;
 mod restored;
+mod runs;
 mod sandboxed;
 pub(crate) mod seed;
 mod settled;

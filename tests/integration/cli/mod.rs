@@ -22,6 +22,7 @@ mod plans;
 mod policy;
 mod process;
 mod programs;
+mod proof_keys;
 mod readme;
 mod serve;
 mod statements;

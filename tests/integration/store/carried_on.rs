@@ -75,6 +75,7 @@ async fn books_of_the_third_step_are_carried_on(place: Place) {
          join ledger_transaction t on t.number = p.number where p.minor > 0 order by t.cause",
         "select a.app || ' ' || r.day || ' ' || r.first || '-' || r.last from usage_run r join usage_app a on a.number = r.app",
         "select node || ' ' || first || '-' || last || ' ' || first_usage || '-' || last_usage from usage_batch where head is null",
+        "select distinct coalesce(period, 'none') || ' ' || is_moved from usage_run where root is null",
     ] {
         seen.extend(place.texts(sql).await);
     }
@@ -103,6 +104,7 @@ async fn books_of_the_third_step_are_carried_on(place: Place) {
             "c4 platform:revenue:share 100",
             "a 0 1-5",
             "n 1-5 1-5",
+            "none 0",
         ]
     );
 }

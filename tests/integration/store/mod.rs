@@ -19,6 +19,7 @@ mod contract_key;
 mod contract_kill_switch;
 mod contract_oauth;
 mod contract_pages;
+mod contract_proof_key;
 mod contract_pushed;
 mod contract_quota;
 mod contract_refresh;
