@@ -60,6 +60,7 @@ const COMMANDS: &[&[&str]] = &[
     &["journal", "verify"],
     &["journal", "export"],
     &["journal", "give-up"],
+    &["journal", "accept"],
     &["exceptions"],
     &["exceptions", "resolve"],
     &["exceptions", "resolve-all"],
