@@ -2,6 +2,7 @@
 
 mod ahead;
 mod batch;
+pub(super) mod believed;
 mod calendar;
 mod distinct;
 mod environments;
