@@ -58,6 +58,9 @@ pub enum BillingError {
     /// An exception that cannot be rated.
     #[error("it cannot be rated: {0}")]
     NotRatable(&'static str),
+    /// An exception that cannot be written off.
+    #[error("it cannot be written off: {0}")]
+    NotWrittenOff(&'static str),
     /// Rating it again came to the same.
     #[error("it cannot be rated: {0}")]
     Unrated(#[from] Unrated),

@@ -17,5 +17,6 @@ mod standing;
 mod tiers;
 mod twins;
 mod waiting;
+pub mod write_off;
 
 pub use self::calendar::BooksTime;

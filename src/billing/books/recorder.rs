@@ -377,6 +377,7 @@ impl From<BillingError> for SinkError {
             | BillingError::NotOpen(_)
             | BillingError::ResolvedOtherwise(_)
             | BillingError::NotRatable(_)
+            | BillingError::NotWrittenOff(_)
             | BillingError::Unrated(_) => Self::Refused(reason),
         }
     }

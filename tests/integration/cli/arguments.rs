@@ -62,6 +62,7 @@ const COMMANDS: &[&[&str]] = &[
     &["journal", "give-up"],
     &["journal", "accept"],
     &["exceptions"],
+    &["exceptions", "summary"],
     &["exceptions", "resolve"],
     &["exceptions", "resolve-all"],
     &["token", "create"],

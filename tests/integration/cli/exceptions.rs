@@ -125,6 +125,29 @@ async fn a_pending_share_is_told_in_words_beside_what_is_posted_of_it() {
 }
 
 #[tokio::test]
+async fn what_is_open_is_counted_by_kind_and_chosen_and_what_is_lost_is_told() {
+    let world = with(&[unreadable(1), usage(2, 1, Some(refund_named("r-1", "o-9", 100)))]).await;
+    world.clock.advance(DAY * 2);
+    let summary = run(&world, &["exceptions", "summary"]).await.out;
+    for part in ["evidence", "unknown", "1 to 7 days"] {
+        assert!(summary.contains(part), "no {part:?} in {summary}");
+    }
+    let chosen =
+        json(&world, &["exceptions", "--kind", "unknown", "--older-than", "1d", "--sort", "age"]).await;
+    assert_eq!(chosen.as_array().unwrap().len(), 1, "{chosen}");
+    let none = run(&world, &["exceptions", "--older-than", "3d"]).await;
+    assert!(none.status == 0 && none.err.contains("No such exceptions."), "{}", none.err);
+    assert_eq!(run(&world, &["exceptions", "--kind", "unknown", "summary"]).await.status, 2);
+    let usage = id(1);
+    let lost = ["exceptions", "resolve", &usage, "write-off", "--estimate", "3.00"];
+    assert_eq!(run(&world, &[&lost[..], &WHO[..]].concat()).await.status, 2, "in which currency");
+    let lost = json(&world, &[&lost[..], &["--currency", "CNY"], &WHO[..]].concat()).await;
+    assert_eq!((&lost["outcome"], &lost["evidence"]["estimate"]), (&"written_off".into(), &"3.00".into()));
+    let waived = ["exceptions", "resolve", &usage, "waive", "--currency", "CNY"];
+    assert_eq!(run(&world, &[&waived[..], &WHO[..]].concat()).await.status, 2);
+}
+
+#[tokio::test]
 async fn what_stays_charged_though_it_is_waived_is_told() {
     let world = with(&[usage(1, 1, Some(sale("o-1", 100))), usage(2, 1, Some(sale("o-1", 200)))]).await;
     let shown = run(&world, &["exceptions"]).await.out;
