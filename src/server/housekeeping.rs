@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::node::Services;
 use crate::billing::balance::alerts::alert;
+use crate::billing::books::BooksTime;
+use crate::billing::books::overdue::{Asked, Looked, ask_overdue};
 use crate::billing::ledger::pending::time_out;
 use crate::billing::plans::moves::{next_due, write_down};
 use crate::credential::key_uses::KeyUses;
-use crate::credential::signing_keys::SigningKeys;
 use crate::domain::id::{NodeId, RouteName};
 use crate::domain::time::{Clock, Timestamp};
 use crate::gateway::worker::Shared;
@@ -33,6 +34,8 @@ const LAST_USES_EVERY: Duration = Duration::from_secs(5);
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked whether something waits in the ledger whose time has run out.
 const PENDING_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether something waits for its sale, or a sale for its money, for longer than it should.
+const OVERDUE_EVERY: Duration = Duration::from_secs(15);
 /// How often it is looked whether subscriptions moved that nobody wrote down.
 const MOVES_EVERY: Duration = Duration::from_secs(10);
 /// How long such a look holds, unless another version comes into force.
@@ -97,7 +100,8 @@ pub(super) async fn follow_upstreams(live: Arc<Live>, tokens: Arc<UpstreamTokens
 }
 
 /// Has signing keys follow each other as the policies say, for ever.
-pub(super) async fn rotate_signing_keys(keys: Arc<SigningKeys>, live: Arc<Live>) {
+pub(super) async fn rotate_signing_keys(services: Services) {
+    let Services { signing_keys: keys, live, .. } = services;
     let mut interval = tokio::time::interval(KEYS_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -172,6 +176,37 @@ pub(super) async fn time_out_pending(services: Services) {
                 Ok(amounts) => tracing::info!(amounts, "what waited in the ledger has timed out"),
                 Err(error) => {
                     tracing::warn!(%error, "what has timed out in the ledger waits on for now");
+                    break;
+                }
+            }
+            tokio::time::sleep(STORE_REST).await;
+        }
+    }
+}
+
+/// Asks about what waits for its sale, and sales that wait for their money, for longer than they should, for ever. Any node does so for all.
+pub(super) async fn ask_about_overdue(services: Services) {
+    let Services { store, live, clock, .. } = services;
+    let mut interval = tokio::time::interval(OVERDUE_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut looked = Looked::default();
+    loop {
+        interval.tick().await;
+        loop {
+            let snapshot = live.load();
+            let platform = &snapshot.platform;
+            let time = BooksTime { zone: platform.zone.clone(), now: clock.now() };
+            match ask_overdue(&store, time, &platform.record_times, &mut looked).await {
+                Ok(Asked { asked, answered, is_more }) => {
+                    if asked > 0 || answered > 0 {
+                        tracing::info!(asked, answered, "exceptions of what waited for too long");
+                    }
+                    if !is_more {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "what waits for too long is not asked about for now");
                     break;
                 }
             }

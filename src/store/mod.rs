@@ -67,6 +67,7 @@ mod migrations;
 pub mod numbers;
 pub mod open;
 pub mod open_exceptions;
+pub mod overdue;
 pub mod page;
 pub mod partner;
 pub mod pending;

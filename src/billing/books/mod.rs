@@ -9,6 +9,7 @@ mod environments;
 pub mod exceptions;
 mod incoming;
 mod memory;
+pub mod overdue;
 mod prices;
 mod recorded_call;
 pub mod recorder;
