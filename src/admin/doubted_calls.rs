@@ -15,12 +15,12 @@ use crate::billing::error::BillingError;
 use crate::domain::id::{AppId, NodeId};
 use crate::domain::time::Timestamp;
 use crate::store::Page;
-use crate::store::usage_exception::Chosen;
+use crate::store::open_exceptions::Chosen;
 
 /// About so many is decided by one call, each in a transaction of its own.
 const AT_ONCE: u32 = 100;
 
-/// `POST /admin/exceptions/resolve`: `{"kind": "time", "decision": "waive" | "rate_again" | "rate_at_its_time", "who": …, "why": …}`,
+/// `POST /admin/exceptions/resolve`: `{"kind": "time", "decision": "waive" | "write_off" | "rate_again" | "rate_at_its_time", "who": …, "why": …}`,
 /// and which of them: of an `app`, of a `node`, of calls `from` and `until` a time that they tell. Each is resolved, and recorded, by
 /// itself; about how many of them it was done, which stay open and why, and after which `next` there may be more, is answered. The same
 /// again goes on with what is left.
@@ -30,7 +30,8 @@ pub(super) async fn resolve(
     mut body: Fields,
 ) -> Answer {
     let kind = body.required("kind", fields::one_of(|name| (name == "time").then_some(()), "time"));
-    let decision = body.required("decision", fields::one_of(named, "waive, rate_again or rate_at_its_time"));
+    let decision =
+        body.required("decision", fields::one_of(named, "waive, write_off, rate_again or rate_at_its_time"));
     let (who, why) = (who(&caller, &mut body), body.required("why", fields::name));
     let app = body.optional("app", fields::text::<AppId>);
     let node = body.optional("node", fields::text::<NodeId>);
@@ -54,6 +55,7 @@ pub(super) async fn resolve(
                 error @ (BillingError::NotOpen(_)
                 | BillingError::ResolvedOtherwise(_)
                 | BillingError::NotRatable(_)
+                | BillingError::NotWrittenOff(_)
                 | BillingError::Unrated(_)
                 | BillingError::PlanUnknown(_)),
             ) => refused.push(json!({ "id": exception.id, "why": error.to_string() })),
@@ -73,6 +75,7 @@ pub(super) async fn resolve(
 fn named(name: &str) -> Option<Decision> {
     match name {
         "waive" => Some(Decision::Waive),
+        "write_off" => Some(Decision::WriteOff(None)),
         "rate_again" => Some(Decision::RateAgain),
         "rate_at_its_time" => Some(Decision::RateAtItsTime),
         _ => None,

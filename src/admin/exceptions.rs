@@ -1,4 +1,4 @@
-//! What could not be rated or read: the list of it, and what an operator decides about each.
+//! What could not be rated or read, or waits for too long: what an operator decides about each.
 
 use std::sync::Arc;
 
@@ -9,62 +9,26 @@ use super::administrator::Administrator;
 use super::answer::{Answer, ok};
 use super::fields::{self, Fields};
 use super::given_transaction::transaction;
-use super::page::page;
-use super::parameters::{Id, Parameters};
+use super::parameters::Id;
 use super::problem::Problem;
 use super::rated;
 use super::state::AdminState;
 use super::token::OF_THE_NODE;
 use crate::billing::books::BooksTime;
-use crate::billing::books::exceptions::{
-    Decision, Given, Reason, Resolved, resolve as decide, transaction_to_json,
-};
+use crate::billing::books::exceptions::{Decision, Given, Reason, Resolved, resolve as decide};
+use crate::billing::books::write_off::written_off_as;
 use crate::billing::error::BillingError;
 use crate::domain::action::Action;
-use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::id::AppId;
+use crate::domain::money::{Amount, Currency};
 use crate::domain::transaction::{Transaction, TransactionKind};
 use crate::store::exception_resolution::Resolution;
-use crate::store::pending_sale::PendingSale;
-use crate::store::usage::UsageRow;
-use crate::store::usage_exception::UsageException;
-
-/// Most bytes that are shown of what could not be read; the store has all of them.
-const MAX_SHOWN: usize = 1024;
-
-/// `GET /admin/exceptions`: those that nobody has resolved, newest first, page by page.
-pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
-    let paging = parameters.page();
-    parameters.finish()?;
-    let exceptions = state.store.open_exceptions(&paging.page).await?;
-    let ids: Vec<String> = exceptions.iter().filter_map(|exception| exception.usage.clone()).collect();
-    let calls = state.store.usage_records(&ids).await?;
-    let shown = |exception: &UsageException| {
-        shown(exception, exception.usage.as_ref().and_then(|usage| calls.get(usage)))
-    };
-    ok(page(&exceptions, paging.size, |exception| &exception.id, shown))
-}
-
-fn shown(exception: &UsageException, call: Option<&UsageRow>) -> Value {
-    json!({
-        "id": exception.id,
-        "kind": exception.kind.name(),
-        "at": exception.at.to_string(),
-        "usage": exception.usage,
-        "app": exception.app,
-        "route": call.and_then(|call| call.route.as_deref()),
-        "transaction": call.and_then(|call| call.transaction.as_ref()).map(transaction_to_json),
-        "waits_for_sale": exception.sale,
-        "reason": exception.reason,
-        "payload_bytes": exception.payload.as_ref().map(Vec::len),
-        "payload_hex": exception.payload.as_deref().map(|bytes| hexadecimal(bytes.get(..MAX_SHOWN).unwrap_or(bytes))),
-    })
-}
 
 /// What a body says that is to be done.
 #[derive(Debug, Clone, Copy)]
 enum Choice {
     Waive,
+    WriteOff,
     RateAgain,
     RateAtItsTime,
     RateBy,
@@ -74,6 +38,7 @@ impl Choice {
     fn named(name: &str) -> Option<Self> {
         match name {
             "waive" => Some(Self::Waive),
+            "write_off" => Some(Self::WriteOff),
             "rate_again" => Some(Self::RateAgain),
             "rate_at_its_time" => Some(Self::RateAtItsTime),
             "rate_by" => Some(Self::RateBy),
@@ -82,11 +47,13 @@ impl Choice {
     }
 }
 
-/// `POST /admin/exceptions/{id}/resolve`: `{"decision": "waive" | "rate_again" | "rate_at_its_time" | "rate_by", "who": …, "why": …}`;
-/// to rate by given evidence, `units` and, if one passed through, `transaction` too; of a call whose units are charged already, the
-/// `transaction` alone, and with it `sale_app` if several apps have a sale of that id. Who and why are kept for ever; who is left out is
-/// whose name the token has. The same again changes nothing and gives the same. A call's exception goes by the id of its usage record,
-/// too. `charges` are all of the call, `pending_share` what is still pending of the share of its sale, if anything is.
+/// `POST /admin/exceptions/{id}/resolve`: `{"decision": "waive" | "write_off" | "rate_again" | "rate_at_its_time" | "rate_by", "who": …,
+/// "why": …}`; to write off what is no mismatch of a sale, perhaps an `estimate` of what it was worth and its `currency`; to rate by
+/// given evidence, `units` and, if one passed through, `transaction` too; of a call whose units are charged already, the `transaction`
+/// alone, and with it `sale_app` if several apps have a sale of that id. Who and why are kept for ever; who is left out is whose name the
+/// token has. The same again changes nothing and gives the same. A call's exception goes by the id of its usage record,
+/// too. `charges` are all of the call, `pending_share` what is still pending of the share of its sale, if anything is, and `written_off`
+/// what of a sale was.
 pub(super) async fn resolve(
     State(state): State<Arc<AdminState>>,
     caller: Administrator,
@@ -96,16 +63,17 @@ pub(super) async fn resolve(
     let id = if id.contains(':') { id } else { format!("usage:{id}") };
     let choice = body.required(
         "decision",
-        fields::one_of(Choice::named, "waive, rate_again, rate_at_its_time or rate_by"),
+        fields::one_of(Choice::named, "waive, write_off, rate_again, rate_at_its_time or rate_by"),
     );
     let (who, why) = (who(&caller, &mut body), body.required("why", fields::name));
     let units = body.optional("units", units);
     let transaction = body.optional("transaction", transaction);
     let sale_app = body.optional("sale_app", fields::text::<AppId>);
-    let evidence = units.zip(transaction).zip(sale_app);
-    let decision = choice.zip(evidence).and_then(|(choice, ((units, transaction), sale_app))| {
+    let estimate = estimate(&mut body);
+    let evidence = units.zip(transaction).zip(sale_app.zip(estimate));
+    let decision = choice.zip(evidence).and_then(|(choice, ((units, transaction), (sale_app, estimate)))| {
         let decision =
-            decision(choice, (units, transaction)).and_then(|decision| of_sale(decision, sale_app));
+            decision(choice, (units, transaction), estimate).and_then(|decision| of_sale(decision, sale_app));
         decision.map_err(|(field, detail)| body.wrong(field, detail)).ok()
     });
     let built = decision.zip(who.zip(why));
@@ -113,14 +81,15 @@ pub(super) async fn resolve(
     let resolved = decided((&state, &caller), &id, (decision, Reason { who, why }), None).await?;
     let mut answer = resolution(&resolved);
     // What could not be read is of no usage record, and never charged.
-    let (charges, pending) = match id.strip_prefix("usage:") {
-        Some(usage) => {
-            (rated::charges(&state.store, usage).await?, state.store.pending_sale_of(usage).await?)
-        }
-        None => (Vec::new(), None),
+    let usage = id.strip_prefix("usage:").or_else(|| id.strip_prefix("short:"));
+    (answer["charges"], answer["pending_share"], answer["written_off"]) = match usage {
+        Some(usage) => (
+            rated::charges(&state.store, usage).await?.into(),
+            rated::pending_share(&state, usage).await?,
+            written_off(&state, (&id, usage)).await?,
+        ),
+        None => (json!([]), Value::Null, Value::Null),
     };
-    answer["charges"] = charges.into();
-    answer["pending_share"] = pending.as_ref().map(pending_share).into();
     ok(answer)
 }
 
@@ -171,6 +140,7 @@ pub(super) async fn decided(
 fn name(decision: &Decision) -> &'static str {
     match decision {
         Decision::Waive => "waive",
+        Decision::WriteOff(_) => "write_off",
         Decision::RateAgain => "rate_again",
         Decision::RateAtItsTime => "rate_at_its_time",
         Decision::RateBy(_) => "rate_by",
@@ -185,13 +155,14 @@ fn resolution(resolution: &Resolved) -> Value {
     answer
 }
 
-/// What is pending of the share of the sale that a call made, or said something of.
-fn pending_share(sale: &PendingSale) -> Value {
-    json!({
-        "sale": sale.id,
-        "amount": sale.pending.to_string(),
-        "currency": sale.pending.currency.code(),
-    })
+/// What of which sale was written off with an exception, which is of this usage record.
+async fn written_off(state: &AdminState, (id, usage): (&str, &str)) -> Result<Value, Problem> {
+    let counted = state.store.counted_as(usage, &written_off_as(id)).await?;
+    let shown = counted.map(|(sale, amount)| {
+        let amount = amount.map(|amount| amount.to_string());
+        json!({ "sale": sale.id, "app": sale.app.as_str(), "amount": amount, "currency": sale.currency.code() })
+    });
+    Ok(shown.into())
 }
 
 /// What was decided about an exception, by whom, why and when.
@@ -210,12 +181,23 @@ pub(super) fn resolved(kept: &Resolution) -> Value {
 fn decision(
     choice: Choice,
     evidence: (Option<u64>, Option<Transaction>),
+    estimate: Option<Amount>,
 ) -> Result<Decision, (&'static str, String)> {
     let only = |field| Err((field, "is evidence for rate_by, and for nothing else".to_owned()));
     match (choice, evidence) {
-        (Choice::Waive | Choice::RateAgain | Choice::RateAtItsTime, (Some(_), _)) => only("units"),
-        (Choice::Waive | Choice::RateAgain | Choice::RateAtItsTime, (None, Some(_))) => only("transaction"),
+        (Choice::Waive | Choice::RateAgain | Choice::RateAtItsTime | Choice::RateBy, _)
+            if estimate.is_some() =>
+        {
+            Err(("estimate", "is of what is written off, and of nothing else".to_owned()))
+        }
+        (Choice::Waive | Choice::WriteOff | Choice::RateAgain | Choice::RateAtItsTime, (Some(_), _)) => {
+            only("units")
+        }
+        (Choice::Waive | Choice::WriteOff | Choice::RateAgain | Choice::RateAtItsTime, (None, Some(_))) => {
+            only("transaction")
+        }
         (Choice::Waive, (None, None)) => Ok(Decision::Waive),
+        (Choice::WriteOff, (None, None)) => Ok(Decision::WriteOff(estimate)),
         (Choice::RateAgain, (None, None)) => Ok(Decision::RateAgain),
         (Choice::RateAtItsTime, (None, None)) => Ok(Decision::RateAtItsTime),
         (Choice::RateBy, (None, None)) => Err(("units", "is missing: how many are rated".to_owned())),
@@ -238,12 +220,37 @@ fn of_sale(decision: Decision, app: Option<AppId>) -> Result<Decision, (&'static
         {
             Ok(Decision::RateBy(Given::OfSale(transaction, app)))
         }
-        (Decision::Waive | Decision::RateAgain | Decision::RateAtItsTime | Decision::RateBy(_), Some(_)) => {
+        (
+            Decision::Waive
+            | Decision::WriteOff(_)
+            | Decision::RateAgain
+            | Decision::RateAtItsTime
+            | Decision::RateBy(_),
+            Some(_),
+        ) => {
             let detail =
                 "says whose sale a transaction is of that is given alone, and that is no sale itself";
             Err(("sale_app", detail.to_owned()))
         }
     }
+}
+
+/// What somebody estimates that it was worth.
+fn estimate(body: &mut Fields) -> Option<Option<Amount>> {
+    let written = body.optional("estimate", fields::name);
+    let currency = body.optional("currency", fields::text::<Currency>);
+    let wrong = match (written?, currency?) {
+        (None, None) => return Some(None),
+        (Some(_), None) => ("currency", "is missing: the estimate's".to_owned()),
+        (None, Some(_)) => ("currency", "is an estimate's, and there is none".to_owned()),
+        (Some(written), Some(currency)) => match Amount::parse(&written, currency) {
+            Ok(amount) if amount.minor >= 0 => return Some(Some(amount)),
+            Ok(_) => ("estimate", "is below zero".to_owned()),
+            Err(error) => ("estimate", error.to_string()),
+        },
+    };
+    body.wrong(wrong.0, wrong.1);
+    None
 }
 
 fn units(value: &Value) -> Result<u64, String> {
@@ -256,9 +263,10 @@ impl From<BillingError> for Problem {
             BillingError::Store(error) => error.into(),
             BillingError::NotOpen(_) => Self::NotFound("exception"),
             BillingError::ResolvedOtherwise(_) => Self::Conflict(format!("It stays as it is: {error}.")),
-            BillingError::NotRatable(_) | BillingError::Unrated(_) | BillingError::PlanUnknown(_) => {
-                Self::Conflict(format!("The exception stays open: {error}."))
-            }
+            BillingError::NotRatable(_)
+            | BillingError::NotWrittenOff(_)
+            | BillingError::Unrated(_)
+            | BillingError::PlanUnknown(_) => Self::Conflict(format!("The exception stays open: {error}.")),
             BillingError::Money(_)
             | BillingError::Posting(_)
             | BillingError::AnotherJournal { .. }

@@ -34,11 +34,12 @@ pub(super) async fn readyz(State(state): State<Arc<AdminState>>) -> Answer {
 /// `GET /metrics`: OpenMetrics text.
 pub(super) async fn metrics(State(state): State<Arc<AdminState>>) -> Response {
     // A store that is away must not take the other figures away too.
-    let counted = tokio::time::timeout(COUNT_TIME, state.store.open_exception_count()).await;
-    if let Ok(Ok(count)) = counted {
-        state.open_exceptions.store(count, Ordering::Relaxed);
+    let now = state.clock.now();
+    let counted = tokio::time::timeout(COUNT_TIME, state.store.open_exceptions_by_kind(now)).await;
+    if let Ok(Ok(counted)) = counted {
+        state.open_exceptions.note(&counted, now);
     }
-    let unsettled = state.store.unsettled_sale_count(state.clock.now());
+    let unsettled = state.store.unsettled_sale_count(now);
     if let Ok(Ok(count)) = tokio::time::timeout(COUNT_TIME, unsettled).await {
         state.unsettled_sales.store(count, Ordering::Relaxed);
     }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use super::problem::Problem;
+use super::state::AdminState;
 use crate::billing::ledger::export::major;
 use crate::billing::statement::export::charge_to_json;
 use crate::domain::plan::PlanRef;
@@ -33,6 +34,22 @@ pub(super) async fn charges(store: &Store, usage: &str) -> Result<Vec<Value>, Pr
 /// The ledger transactions that a usage record is in. A fee's is mostly of many calls of its line.
 pub(super) async fn postings(store: &Store, usage: &str) -> Result<Vec<Value>, Problem> {
     Ok(store.postings_of_usage(usage).await?.iter().map(posting).collect())
+}
+
+/// What is pending of the share of the sale that a call made, or said something of; null if nothing is.
+pub(super) async fn pending_share(state: &AdminState, usage: &str) -> Result<Value, Problem> {
+    let (sale, now) = (state.store.pending_sale_of(usage).await?, state.clock.now());
+    let shown = sale.map(|sale| {
+        json!({
+            "sale": sale.id,
+            "amount": sale.pending.to_string(),
+            "currency": sale.pending.currency.code(),
+            "of": sale.share.to_string(),
+            "due": sale.settles_within.map(|span| sale.at.plus(span).to_string()),
+            "unsettled": sale.is_unsettled(now),
+        })
+    });
+    Ok(shown.into())
 }
 
 fn posting(UsagePosting { cause, at, period, currency, accounts }: &UsagePosting) -> Value {

@@ -12,9 +12,9 @@ use super::state::AdminState;
 use super::{
     answer, app, app_balance, app_quota, app_secret, audit, balance, balance_change, client_certificate,
     credential, doubted_calls, exceptions, grant, health, introspection, key, key_inspection, ledger,
-    linked_account, manual_posting, merchant, named_token, partner, personal_data_read, plan, policy,
-    proof_key, sale, session, signature_key, signing_key, standing, statement, subscription, switch, token,
-    usage, waiting_posting,
+    linked_account, manual_posting, merchant, named_token, open_exceptions, partner, personal_data_read,
+    plan, policy, proof_key, sale, session, signature_key, signing_key, standing, statement, subscription,
+    switch, token, usage, waiting_posting,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
 use crate::domain::identity::{App, Merchant, Partner};
@@ -119,7 +119,8 @@ fn books() -> Router<Arc<AdminState>> {
     Router::new()
         .route("/usage", get(usage::list))
         .route("/usage/{id}", get(usage::get))
-        .route("/exceptions", get(exceptions::list))
+        .route("/exceptions", get(open_exceptions::list))
+        .route("/exceptions/summary", get(open_exceptions::summary))
         .route("/exceptions/resolve", post(doubted_calls::resolve))
         .route("/exceptions/{id}/resolve", post(exceptions::resolve))
         .route("/statements", get(statement::list).post(statement::close))

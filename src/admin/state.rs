@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use super::exception_figures::ExceptionFigures;
 use super::token::AdminToken;
 use crate::billing::ledger::history::PageEnds;
 use crate::credential::directory::Directory;
@@ -98,7 +99,7 @@ pub struct AdminState {
     /// Hashes passwords.
     pub hasher: Arc<Hasher>,
     /// Exceptions that nobody has resolved, as counted for the last `/metrics`.
-    pub open_exceptions: Arc<AtomicU64>,
+    pub open_exceptions: Arc<ExceptionFigures>,
     /// Sales that should be settled and are not, as counted for the last `/metrics`.
     pub unsettled_sales: Arc<AtomicU64>,
     /// How often it was told that so many percent of a balance are used, as counted for the last `/metrics`, by

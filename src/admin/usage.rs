@@ -9,7 +9,7 @@ use super::answer::{Answer, ok};
 use super::exceptions::resolved;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
-use super::rated::{charges, postings};
+use super::rated::{charges, pending_share, postings};
 use super::state::AdminState;
 use crate::billing::books::exceptions::transaction_to_json;
 use crate::domain::id::AppId;
@@ -54,13 +54,14 @@ fn limit(parameters: &mut Parameters) -> u32 {
     limit.clamp(1, MAX_PAGE_SIZE)
 }
 
-/// `GET /admin/usage/{id}`: with its charges, what the ledger posts because of it, the record that was billed for the same call if it
+/// `GET /admin/usage/{id}`: with its charges, what the ledger posts because of it, what is pending of the share of its sale, the record that was billed for the same call if it
 /// came again, and, if it was an exception that someone resolved, how.
 pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
     let row = state.store.usage_record(&id).await?;
     let mut answer = shown(&row.ok_or(Problem::NotFound("usage record"))?);
     answer["charges"] = charges(&state.store, &id).await?.into();
     answer["postings"] = postings(&state.store, &id).await?.into();
+    answer["pending_share"] = pending_share(&state, &id).await?;
     answer["repeat_of"] = state.store.billed_before(&id).await?.into();
     answer["resolution"] =
         state.store.resolution(&format!("usage:{id}")).await?.as_ref().map(resolved).into();

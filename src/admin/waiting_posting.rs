@@ -163,6 +163,7 @@ impl From<WaitError> for Problem {
         match error {
             WaitError::Store(error) => error.into(),
             WaitError::Pending(error) => Self::Conflict(format!("Nothing has changed: {error}.")),
+            WaitError::Damaged { .. } => Self::Conflict(format!("Nothing has changed: {error}.")),
             WaitError::Another(_) => Self::Conflict(format!(
                 "Nothing has changed: {error}. What should be different goes by another cause."
             )),

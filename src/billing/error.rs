@@ -59,6 +59,9 @@ pub enum BillingError {
     /// An exception that cannot be rated.
     #[error("it cannot be rated: {0}")]
     NotRatable(&'static str),
+    /// An exception that cannot be written off.
+    #[error("it cannot be written off: {0}")]
+    NotWrittenOff(&'static str),
     /// Rating it again came to the same.
     #[error("it cannot be rated: {0}")]
     Unrated(#[from] Unrated),
@@ -86,6 +89,7 @@ impl From<BillingError> for SinkError {
             | BillingError::NotOpen(_)
             | BillingError::ResolvedOtherwise(_)
             | BillingError::NotRatable(_)
+            | BillingError::NotWrittenOff(_)
             | BillingError::Unrated(_) => Self::Refused(reason),
         }
     }

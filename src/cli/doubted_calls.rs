@@ -39,7 +39,7 @@ const OPEN: &[Column] = &[("id", "/id"), ("stays open", "/why")];
 impl ResolveAll {
     pub(super) fn check(&self) -> Outcome {
         match self.decision {
-            Decision::Waive | Decision::RateAgain | Decision::RateAtItsTime => Ok(()),
+            Decision::Waive | Decision::WriteOff | Decision::RateAgain | Decision::RateAtItsTime => Ok(()),
             Decision::RateBy => Err(Failure::Usage(
                 "tollgate: what one call was worth is given of that one: see tollgate exceptions resolve"
                     .to_owned(),

@@ -1,25 +1,77 @@
-//! `tollgate exceptions`: billable calls that could not be rated, and what is decided about each.
+//! `tollgate exceptions`: billable calls that could not be rated, sales whose money is late, and what is decided about each.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::doubted_calls::ResolveAll;
 use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
-use super::query::segment;
+use super::query::{segment, with_query};
+use super::rated;
 use super::screen::{Column, Format, Screen};
+use crate::store::usage_exception::ExceptionKind;
 
 #[derive(Debug, Args)]
 pub(super) struct ExceptionsArguments {
     #[command(flatten)]
     node: NodeArguments,
+    #[command(flatten)]
+    wanted: Wanted,
     #[command(subcommand)]
     action: Option<Action>,
 }
 
+#[derive(Debug, Args)]
+struct Wanted {
+    /// Only those of this kind
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(ExceptionKind::ALL.map(ExceptionKind::name)))]
+    kind: Option<String>,
+    /// Only those of this app
+    #[arg(long, value_name = "ID")]
+    app: Option<String>,
+    /// Only those that have been open for so long, such as 7d
+    #[arg(long, value_name = "TIME")]
+    older_than: Option<String>,
+    /// In which order: by the time of their calls, the newest first, or by how long they have been open, the longest first [default: at]
+    #[arg(long, value_enum, value_name = "ORDER")]
+    sort: Option<Sort>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Sort {
+    /// By the time of their calls
+    At,
+    /// By how long they have been open
+    Age,
+}
+
+impl Wanted {
+    fn is_any_given(&self) -> bool {
+        let Self { kind, app, older_than, sort } = self;
+        kind.is_some() || app.is_some() || older_than.is_some() || sort.is_some()
+    }
+
+    fn path(&self) -> String {
+        let sort = self.sort.map(|sort| match sort {
+            Sort::At => "at",
+            Sort::Age => "age",
+        });
+        let query = [
+            ("kind", self.kind.as_deref()),
+            ("app", self.app.as_deref()),
+            ("older_than", self.older_than.as_deref()),
+            ("sort", sort),
+        ];
+        with_query("/admin/exceptions?limit=500", &query)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Decide about one: charge nothing more for it, rate it again, or rate it by evidence that you give
+    /// How many are open of each kind, and for how long
+    Summary,
+    /// Decide about one: charge nothing more for it, give it up as lost, rate it again, or rate it by evidence that you give
     ///
     /// Who decides and why is kept for ever. What is charged stands on the statement of the call's own period, or of the
     /// one that runs if that is closed.
@@ -44,6 +96,9 @@ struct Resolve {
     /// To rate by: how many units the call was; leave it out if they are charged already, and only the transaction is not
     #[arg(long, value_name = "N")]
     units: Option<u64>,
+    /// To write off what is no mismatch of a sale: what it may have been worth, such as 100.00, as far as somebody can tell
+    #[arg(long, value_name = "AMOUNT", requires = "currency", allow_negative_numbers = true)]
+    estimate: Option<String>,
     #[command(flatten)]
     transaction: Transaction,
 }
@@ -65,8 +120,8 @@ struct Transaction {
     /// What it was worth, such as 100.00; a cancellation or a settlement of all that is left has none
     #[arg(long, value_name = "AMOUNT", requires = "transaction", allow_negative_numbers = true)]
     amount: Option<String>,
-    /// In which currency, such as CNY
-    #[arg(long, value_name = "CODE", requires = "transaction")]
+    /// In which currency it was, or the estimate is, such as CNY
+    #[arg(long, value_name = "CODE")]
     currency: Option<String>,
     /// Of a sale: what was sold, if a share goes by that
     #[arg(long, value_name = "NAME", requires = "transaction")]
@@ -91,6 +146,8 @@ fn party(text: &str) -> Result<(String, String), String> {
 pub(super) enum Decision {
     /// Charge nothing more for it; if its units are charged already, and only its transaction was not, they stay charged
     Waive,
+    /// Give it up as lost: what its sale still waits for is cancelled, and its share goes with it; else nothing more is charged for it
+    WriteOff,
     /// Rate it by the evidence that it has: what was missing has come
     RateAgain,
     /// Rate a call whose time was in doubt as of that time: the clock was right, and calls that come then are believed
@@ -103,6 +160,7 @@ impl Decision {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Waive => "waive",
+            Self::WriteOff => "write_off",
             Self::RateAgain => "rate_again",
             Self::RateAtItsTime => "rate_at_its_time",
             Self::RateBy => "rate_by",
@@ -143,6 +201,7 @@ const COLUMNS: &[Column] = &[
     ("id", "/id"),
     ("kind", "/kind"),
     ("at", "/at"),
+    ("open since", "/noted_at"),
     ("app", "/app"),
     ("route", "/route"),
     ("transaction", "/transaction/id"),
@@ -150,6 +209,18 @@ const COLUMNS: &[Column] = &[
     ("currency", "/transaction/currency"),
     ("why", "/reason"),
 ];
+
+const KINDS: &[Column] = &[
+    ("kind", "/kind"),
+    ("open", "/open"),
+    ("under 1 day", "/under_1d"),
+    ("1 to 7 days", "/1d_to_7d"),
+    ("7 to 30 days", "/7d_to_30d"),
+    ("over 30 days", "/over_30d"),
+    ("the oldest since", "/oldest_noted_at"),
+];
+
+const NONE: &str = "No exceptions: all that was used is rated.";
 
 const CHARGES: &[Column] = &[
     ("charge", "/kind"),
@@ -164,13 +235,30 @@ pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
     match &arguments.action {
         Some(Action::Resolve(resolve)) => resolve.check()?,
         Some(Action::ResolveAll(resolve)) => resolve.check()?,
-        None => {}
+        Some(Action::Summary) | None => {}
+    }
+    if arguments.action.is_some() && arguments.wanted.is_any_given() {
+        // One of clap's own kind, so that it ends as bad usage does.
+        let message =
+            "--kind, --app, --older-than and --sort are of the list, and stand before no other command";
+        clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, format!("{message}\n")).exit()
     }
     let node = arguments.node.node()?;
     match arguments.action {
         None => {
-            let exceptions = node.list("/admin/exceptions?limit=500")?;
-            screen.list(&exceptions, COLUMNS, "No exceptions: all that was used is rated.")
+            let exceptions = node.list(&arguments.wanted.path())?;
+            screen.list(
+                &exceptions,
+                COLUMNS,
+                if arguments.wanted.is_any_given() { "No such exceptions." } else { NONE },
+            )
+        }
+        Some(Action::Summary) => {
+            let summary = node.get("/admin/exceptions/summary")?;
+            match screen.format() {
+                Format::Json => screen.json(&summary),
+                Format::Human => screen.list(list(&summary["kinds"]), KINDS, NONE),
+            }
         }
         Some(Action::ResolveAll(resolve)) => resolve.run(&node, screen),
         Some(Action::Resolve(resolve)) => {
@@ -188,11 +276,23 @@ pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
 fn told(id: &str, resolved: &Value, screen: &Screen) -> Outcome {
     let again = if resolved["was_resolved"] == true { " already; nothing has changed" } else { "" };
     screen.note(&format!("{id} is resolved{again}."))?;
-    let charges = resolved["charges"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if resolved["outcome"] == "waived" && !charges.is_empty() {
-        screen.note(
-            "It is waived. What was counted before stays charged: its units, and as much of its transaction as its sale had:",
-        )?;
+    let (charges, lost) = (list(&resolved["charges"]), &resolved["written_off"]);
+    let how = match resolved["outcome"].as_str() {
+        Some("waived") => Some("waived"),
+        Some("written_off") if lost.is_null() => Some("written off"),
+        Some(_) | None => None,
+    };
+    if let Some(how) = how.filter(|_| !charges.is_empty()) {
+        screen.note(&format!(
+            "It is {how}. What was counted before stays charged: its units, and as much of its transaction as its sale had:",
+        ))?;
+    }
+    if let (Some(amount), Some(currency), Some(sale)) =
+        (lost["amount"].as_str(), lost["currency"].as_str(), lost["sale"].as_str())
+    {
+        screen.lines(&format!(
+            "{amount} {currency} of sale {sale} is written off, and its share goes with it."
+        ))?;
     }
     if resolved["changes_share"] == false {
         screen.note(
@@ -200,13 +300,14 @@ fn told(id: &str, resolved: &Value, screen: &Screen) -> Outcome {
         )?;
     }
     screen.list(charges, CHARGES, "Nothing is charged for its call.")?;
-    let pending = &resolved["pending_share"];
-    match (pending["amount"].as_str(), pending["currency"].as_str(), pending["sale"].as_str()) {
-        (Some(amount), Some(currency), Some(sale)) => screen.lines(&format!(
-            "{amount} {currency} of the share of sale {sale} is pending: it stands on no statement until its money moved."
-        )),
-        _ => Ok(()),
+    match rated::pending_in_words(&resolved["pending_share"]) {
+        Some(words) => screen.lines(&words),
+        None => Ok(()),
     }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 impl Resolve {
@@ -214,12 +315,23 @@ impl Resolve {
         if let Some(name) = self.transaction.party_twice() {
             return Err(Failure::Usage(format!("tollgate: there is one {name}, and --party names two")));
         }
+        if self.transaction.currency.is_some()
+            && self.transaction.transaction.is_none()
+            && self.estimate.is_none()
+        {
+            let text = "tollgate: --currency is that of a --transaction, or of an --estimate";
+            return Err(Failure::Usage(text.to_owned()));
+        }
         match self.decision {
             Decision::RateBy if self.units.is_none() && self.transaction.transaction.is_none() => {
                 let text = "tollgate: to rate by what you know, give --units, --transaction, or both";
                 Err(Failure::Usage(text.to_owned()))
             }
-            Decision::RateBy | Decision::RateAgain | Decision::RateAtItsTime | Decision::Waive => Ok(()),
+            Decision::RateBy
+            | Decision::RateAgain
+            | Decision::RateAtItsTime
+            | Decision::WriteOff
+            | Decision::Waive => Ok(()),
         }
     }
 
@@ -231,6 +343,8 @@ impl Resolve {
             "units": self.units,
             "transaction": self.transaction.body(),
             "sale_app": self.transaction.sale_app,
+            "estimate": self.estimate,
+            "currency": self.estimate.as_ref().and(self.transaction.currency.as_ref()),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! `tollgate journal`: a node's journal of usage records as it lies on the disk, of a node that runs or of none.
 //!
 //! Alone of all commands it reads the files of a node, and its store, by itself: they are looked at beside the program that writes
-//! them. It changes nothing in them; what somebody gives up is noted beside them.
+//! them. It changes nothing in them; what somebody gives up or accepts is noted beside them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use super::kept_journal::KeptInStore;
 use super::screen::{Column, Format, Screen};
 use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::id::NodeId;
+use crate::journal::accepted::accept;
 use crate::journal::archive;
 use crate::journal::finding::Finding;
 use crate::journal::frame::{Form, Sequence};
@@ -81,6 +82,17 @@ enum Action {
         #[arg(long, value_name = "N")]
         until: u64,
     },
+    /// Have a segment be read that does not follow on the one before it
+    ///
+    /// A node waits at a segment that does not begin with the seal that the one before it ends with, and says so: it is of another journal,
+    /// or one of the two was changed. The right file may be put in its place. If that is lost for good, this has the node read the segment
+    /// as it is, and no other in its place; its records come into the books as those of this node. `verify` goes on to tell of it. Where
+    /// the segment is wrong, and no records are wanted of it, take it away and give them up instead.
+    Accept {
+        /// The record with which it begins, as the node says
+        #[arg(long, value_name = "N")]
+        from: u64,
+    },
 }
 
 pub(super) fn run(arguments: JournalArguments, screen: &Screen) -> Outcome {
@@ -109,6 +121,10 @@ pub(super) fn run(arguments: JournalArguments, screen: &Screen) -> Outcome {
         Action::GiveUp { until } => {
             give_up(&place.folder(), until)?;
             screen.note(&format!("Records up to {until} that the books do not have are given up."))
+        }
+        Action::Accept { from } => {
+            accept(&place.folder(), from)?;
+            screen.note(&format!("The segment that begins with record {from} is read as it is."))
         }
         Action::Export(arguments) => export(&place.folder(), &arguments, screen),
     }

@@ -28,16 +28,34 @@ const POSTINGS: &[Column] = &[
     ("currency", "/currency"),
 ];
 
-/// Shows the charges of a usage record to people, and then what the ledger posts of them.
+/// Shows the charges of a usage record to people, how the share of its sale stands that is pending, and what the ledger posts of both.
 pub(super) fn show(record: &Value, screen: &Screen) -> Outcome {
     let charges: Vec<Value> = list(record, "charges").iter().map(with_how).collect();
     screen.list(&charges, CHARGES, "Nothing is charged for it.")?;
+    if let Some(words) = pending_in_words(&record["pending_share"]) {
+        screen.text("")?;
+        screen.lines(&words)?;
+    }
     let postings: Vec<Value> = list(record, "postings").iter().flat_map(by_account).collect();
     if postings.is_empty() {
         return Ok(());
     }
     screen.text("")?;
     screen.list(&postings, POSTINGS, "")
+}
+
+/// How the share of a sale stands of which something is pending, as `pending_share` tells it.
+pub(super) fn pending_in_words(pending: &Value) -> Option<String> {
+    let text = |name: &str| pending[name].as_str();
+    let (amount, currency, sale) = (text("amount")?, text("currency")?, text("sale")?);
+    let due = text("due").map(|due| match pending["unsettled"] == true {
+        true => format!(" That should have been by {due}."),
+        false => format!(" Its plan has that happen by {due}."),
+    });
+    Some(format!(
+        "{amount} {currency} of the share of sale {sale} is pending: it stands on no statement until its money moved.{}",
+        due.unwrap_or_default()
+    ))
 }
 
 fn list<'r>(record: &'r Value, name: &str) -> &'r [Value] {

@@ -23,8 +23,8 @@ enum Action {
     Pending,
     /// Refunds, settlements and the like whose sales have not come, the oldest first
     ///
-    /// Of some nobody is asked, as a payment provider confirms what others sell, too: what waits for long is of a sale that the gateway
-    /// did not see, or saw in another currency.
+    /// Of some nobody is asked before they have waited for long, as a payment provider confirms what others sell, too: then each becomes an
+    /// exception, as it is of a sale that the gateway did not see.
     Waiting,
 }
 

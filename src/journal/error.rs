@@ -68,10 +68,24 @@ pub enum JournalError {
     /// A segment that does not follow on the one before it.
     #[error(
         "{} does not begin with the seal that the segment before it ends with: it is of another journal, or one of the two was changed, as \
-         `tollgate journal verify` tells; put the right file in its place",
-        .0.display()
+         `tollgate journal verify` tells; put the right file in its place, or, if that is lost, have it read as it is by `tollgate journal \
+         accept --from {first}`",
+        path.display()
     )]
-    OtherBefore(PathBuf),
+    OtherBefore {
+        /// The file.
+        path: PathBuf,
+        /// The record with which it begins.
+        first: Sequence,
+    },
+    /// No segment begins where one was to be read as it is.
+    #[error("no segment of the journal in {} begins with record {first}, and with a seal before it", folder.display())]
+    NoSegment {
+        /// The folder.
+        folder: PathBuf,
+        /// The record.
+        first: Sequence,
+    },
     /// Records that were to be given up are there.
     #[error(
         "records up to {last} cannot be given up: a file of the journal in {} has the last of them, or none begins behind it",

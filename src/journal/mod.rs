@@ -3,6 +3,7 @@
 //! The journal knows no usage records, only bytes. What was acknowledged is on disk; what is on disk is read back
 //! exactly once, in order, under a sequence number without gaps. Each group is sealed by a chain over all before it.
 
+pub mod accepted;
 pub mod archive;
 pub mod chain;
 mod committer;

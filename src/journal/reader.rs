@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::accepted;
 use super::archive;
 use super::chain::Head;
 use super::error::JournalError;
@@ -66,7 +67,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`JournalError::Gone`] if no file has the next record, and nobody has given it up; [`JournalError::OtherBefore`] if the file that
-    /// should have it is none of this journal's; [`JournalError::Io`], [`JournalError::GivenUp`].
+    /// should have it is none of this journal's, and nobody has accepted it; [`JournalError::Io`], [`JournalError::GivenUp`].
     pub fn next_batch(&mut self, max: usize) -> Result<Vec<Entry>, JournalError> {
         let committed = self.state.committed();
         // What was read ahead of that last time may have been zeros in place of which there are records now.
@@ -198,7 +199,11 @@ impl Reader {
             && let Some(head) = open.opening()?
             && self.head_before(segments, place).is_some_and(|before| before != head)
         {
-            return Err(JournalError::OtherBefore(open.path.clone()));
+            let (path, first) = (open.path.clone(), open.first);
+            if !accepted::is_accepted(&self.folder, first, &head)? {
+                return Err(JournalError::OtherBefore { path, first });
+            }
+            tracing::warn!(path = %path.display(), first, "a segment that does not follow on the one before it is read as it is");
         }
         self.open = open;
         Ok(())

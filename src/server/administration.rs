@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 
 use super::error::ServerError;
-use super::money_figures::{leased, used_balances};
+use super::money_figures::{leased, open_by_kind, used_balances};
 use super::node::Node;
 use super::tls::certificates::Certificates;
 use super::tls::client_certificates::ClientAuthorities;
-use crate::admin::{self, AdminState, AdminToken};
+use crate::admin::{self, AdminState, AdminToken, ExceptionFigures};
 use crate::billing::ledger::history::PageEnds;
 use crate::credential::foreign_issuers as issuers;
 use crate::domain::kill_switch::KillSwitch;
@@ -65,7 +65,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
 }
 
 /// What is counted in the store: open exceptions, unsettled sales, and what was told of balances.
-type Counted = (Arc<AtomicU64>, Arc<AtomicU64>, Arc<[AtomicU64; 2]>);
+type Counted = (Arc<ExceptionFigures>, Arc<AtomicU64>, Arc<[AtomicU64; 2]>);
 
 /// What is told of everything but the cores.
 fn figures(node: &Node, (open_exceptions, unsettled_sales, balance_alerts): Counted) -> Figures {
@@ -129,12 +129,6 @@ fn figures(node: &Node, (open_exceptions, unsettled_sales, balance_alerts): Coun
                 u64::from(live.status().last_error.is_some()),
             ),
             (
-                "tollgate_exceptions_open",
-                Gauge,
-                "What could not be rated or read, of all nodes, and nobody has resolved.",
-                open_exceptions.load(Ordering::Relaxed),
-            ),
-            (
                 "tollgate_sales_unsettled",
                 Gauge,
                 "Sales whose share is still pending after the time within which their plan has them settled.",
@@ -145,6 +139,7 @@ fn figures(node: &Node, (open_exceptions, unsettled_sales, balance_alerts): Coun
         series.extend(issuer_series(&directory.issuer_standings()));
         series.extend(oauth.series());
         series.extend(switched_off(&switches));
+        series.extend(open_by_kind(&open_exceptions));
         series.push(used_balances(&balance_alerts));
         series.extend(leased(&balances, &quotas));
         if let Some(certificates) = &certificates {

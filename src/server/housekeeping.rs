@@ -4,8 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
+use super::following::{Follower, follow_changes};
 use super::node::Services;
 use crate::billing::balance::alerts::alert;
+use crate::billing::books::BooksTime;
+use crate::billing::books::overdue::{Asked, Looked, ask_overdue};
 use crate::billing::ledger::pending::time_out;
 use crate::billing::plans::moves::{next_due, write_down};
 use crate::credential::key_uses::KeyUses;
@@ -32,6 +37,8 @@ const LAST_USES_EVERY: Duration = Duration::from_secs(5);
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked whether something waits in the ledger whose time has run out.
 const PENDING_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether something waits for its sale, or a sale for its money, for longer than it should.
+const OVERDUE_EVERY: Duration = Duration::from_secs(15);
 /// How often it is looked whether subscriptions moved that nobody wrote down.
 const MOVES_EVERY: Duration = Duration::from_secs(10);
 /// How long such a look holds, unless another version comes into force.
@@ -48,8 +55,43 @@ const KEPT_FOR: Duration = Duration::from_secs(24 * 3600).saturating_add(MAX_ACC
 /// For how long proofs, used assertions and pushed requests are: so far another node's clock may be behind.
 const ENDED_FOR: Duration = Duration::from_secs(60);
 
+/// What the cores have that is looked after beside their calls.
+pub(super) struct Kept {
+    pub(super) shared: Arc<Shared>,
+    pub(super) cells: Arc<Cells>,
+    pub(super) counters: Vec<Arc<CoreCounters>>,
+    pub(super) tokens: Arc<UpstreamTokens>,
+}
+
+/// Begins all of it, which goes on for ever.
+pub(super) fn start(services: &Services, kept: Kept, node: &NodeId) -> Vec<JoinHandle<()>> {
+    let Kept { shared, cells, counters, tokens } = kept;
+    let Services { store, clock, live, .. } = services;
+    vec![
+        tokio::spawn(sweep_proofs(shared)),
+        tokio::spawn(sweep_cells(cells, clock.clone())),
+        tokio::spawn(sweep_store(store.clone(), clock.clone())),
+        tokio::spawn(time_out_pending(services.clone())),
+        tokio::spawn(ask_about_overdue(services.clone())),
+        tokio::spawn(alert_balances(services.clone())),
+        tokio::spawn(write_down_moves(services.clone(), node.clone())),
+        tokio::spawn(note_last_uses(store.clone(), services.last_uses.clone())),
+        tokio::spawn(note_key_uses(store.clone(), services.key_uses.clone())),
+        tokio::spawn(sweep_policies(live.clone(), counters)),
+        tokio::spawn(follow_upstreams(live.clone(), tokens)),
+        tokio::spawn(rotate_keys(services.clone())),
+        tokio::spawn(follow_changes(Follower {
+            store: store.clone(),
+            directory: services.directory.clone(),
+            signing_keys: services.signing_keys.clone(),
+            kill_switches: services.kill_switches.clone(),
+            clock: clock.clone(),
+        })),
+    ]
+}
+
 /// Forgets proofs and signatures that prove nothing more, and apps that have not asked about themselves of late, for ever.
-pub(super) async fn sweep_proofs(shared: Arc<Shared>) {
+async fn sweep_proofs(shared: Arc<Shared>) {
     let mut interval = tokio::time::interval(CELLS_EVERY);
     loop {
         interval.tick().await;
@@ -60,7 +102,7 @@ pub(super) async fn sweep_proofs(shared: Arc<Shared>) {
 }
 
 /// Forgets spent limiter cells, for ever.
-pub(super) async fn sweep_cells(cells: Arc<Cells>, clock: Arc<dyn Clock>) {
+async fn sweep_cells(cells: Arc<Cells>, clock: Arc<dyn Clock>) {
     let mut interval = tokio::time::interval(CELLS_EVERY);
     loop {
         interval.tick().await;
@@ -69,7 +111,7 @@ pub(super) async fn sweep_cells(cells: Arc<Cells>, clock: Arc<dyn Clock>) {
 }
 
 /// Forgets policies that were in force, and the counters of their routes, for ever.
-pub(super) async fn sweep_policies(live: Arc<Live>, cores: Vec<Arc<CoreCounters>>) {
+async fn sweep_policies(live: Arc<Live>, cores: Vec<Arc<CoreCounters>>) {
     let mut interval = tokio::time::interval(POLICIES_EVERY);
     loop {
         interval.tick().await;
@@ -83,7 +125,7 @@ pub(super) async fn sweep_policies(live: Arc<Live>, cores: Vec<Arc<CoreCounters>
 }
 
 /// Has tokens begin to be asked for that a new set of policies wants, and those forgotten that it does not, for ever.
-pub(super) async fn follow_upstreams(live: Arc<Live>, tokens: Arc<UpstreamTokens>) {
+async fn follow_upstreams(live: Arc<Live>, tokens: Arc<UpstreamTokens>) {
     let mut interval = tokio::time::interval(UPSTREAMS_EVERY);
     let mut seen = live.version();
     loop {
@@ -96,7 +138,7 @@ pub(super) async fn follow_upstreams(live: Arc<Live>, tokens: Arc<UpstreamTokens
 }
 
 /// Has signing keys follow each other as the policies say, and proof keys, for ever; and tells what proof keys other nodes have made.
-pub(super) async fn rotate_keys(services: Services) {
+async fn rotate_keys(services: Services) {
     let Services { signing_keys, proof_keys, live, .. } = services;
     let mut interval = tokio::time::interval(KEYS_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -113,7 +155,7 @@ pub(super) async fn rotate_keys(services: Services) {
 }
 
 /// Writes down when secrets and sessions were last used, for ever.
-pub(super) async fn note_last_uses(store: Store, uses: Arc<LastUses>) {
+async fn note_last_uses(store: Store, uses: Arc<LastUses>) {
     let mut interval = tokio::time::interval(LAST_USES_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -135,7 +177,7 @@ pub(super) async fn write_last_uses(store: &Store, uses: &LastUses) {
 }
 
 /// Writes down when credentials of apps were last used, for ever.
-pub(super) async fn note_key_uses(store: Store, uses: Arc<KeyUses>) {
+async fn note_key_uses(store: Store, uses: Arc<KeyUses>) {
     let mut interval = tokio::time::interval(LAST_USES_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -162,7 +204,7 @@ pub(super) async fn write_key_uses(store: &Store, uses: &KeyUses) {
 }
 
 /// Gives back what waits in the ledger once its time has run out, for ever. Any node does so for all.
-pub(super) async fn time_out_pending(services: Services) {
+async fn time_out_pending(services: Services) {
     let Services { store, live, clock, .. } = services;
     let mut interval = tokio::time::interval(PENDING_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -183,8 +225,39 @@ pub(super) async fn time_out_pending(services: Services) {
     }
 }
 
+/// Asks about what waits for its sale, and sales that wait for their money, for longer than they should, for ever. Any node does so for all.
+async fn ask_about_overdue(services: Services) {
+    let Services { store, live, clock, .. } = services;
+    let mut interval = tokio::time::interval(OVERDUE_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut looked = Looked::default();
+    loop {
+        interval.tick().await;
+        loop {
+            let snapshot = live.load();
+            let platform = &snapshot.platform;
+            let time = BooksTime { zone: platform.zone.clone(), now: clock.now() };
+            match ask_overdue(&store, time, &platform.record_times, &mut looked).await {
+                Ok(Asked { asked, answered, is_more }) => {
+                    if asked > 0 || answered > 0 {
+                        tracing::info!(asked, answered, "exceptions of what waited for too long");
+                    }
+                    if !is_more {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "what waits for too long is not asked about for now");
+                    break;
+                }
+            }
+            tokio::time::sleep(STORE_REST).await;
+        }
+    }
+}
+
 /// Tells of balances that are nearly used up, or are, for ever.
-pub(super) async fn alert_balances(services: Services) {
+async fn alert_balances(services: Services) {
     let Services { store, live, clock, .. } = services;
     let mut interval = tokio::time::interval(BALANCES_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -198,7 +271,7 @@ pub(super) async fn alert_balances(services: Services) {
 }
 
 /// Writes down which subscriptions moved to a version of their plan that came into force, for ever. Any node does so for all.
-pub(super) async fn write_down_moves(services: Services, node: NodeId) {
+async fn write_down_moves(services: Services, node: NodeId) {
     let Services { store, live, clock, .. } = services;
     let mut interval = tokio::time::interval(MOVES_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -227,7 +300,7 @@ pub(super) async fn write_down_moves(services: Services, node: NodeId) {
 }
 
 /// Has the store forget what has expired, for ever.
-pub(super) async fn sweep_store(store: Store, clock: Arc<dyn Clock>) {
+async fn sweep_store(store: Store, clock: Arc<dyn Clock>) {
     let mut interval = tokio::time::interval(STORE_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -16,8 +16,8 @@ use super::books::{open_recorder, start_drain};
 use super::data_folder::DataFolder;
 use super::doors::Listeners;
 use super::error::ServerError;
-use super::following::{self, Follower};
 use super::front::{self, Addresses, Front};
+use super::housekeeping::{self, Kept};
 use super::leases::{Known, Leases};
 use super::open_store::open_store;
 use super::quotas::Quotas;
@@ -26,7 +26,7 @@ use super::signing::Signing;
 use super::tls;
 use super::tls::certificates::Certificates;
 use super::worker_thread::{self, Core};
-use super::{housekeeping, issuers, own_endpoints, policies, signing};
+use super::{issuers, own_endpoints, policies, signing};
 use crate::billing::balance::left::Balances;
 use crate::billing::quota::LeftOfQuotas;
 use crate::billing::statement::running_charges::RunningCharges;
@@ -264,27 +264,14 @@ impl Node {
         let following_issuers = issuers::follow(&services);
         let (stop, stop_drain) = (CancellationToken::new(), CancellationToken::new());
         let (cores, counters) = start_cores(listeners, &journal, &shared, &cells, (&services, &stop))?;
-        let mut sweeping = vec![
-            following_issuers,
-            tokio::spawn(housekeeping::sweep_proofs(shared.clone())),
-            tokio::spawn(housekeeping::sweep_cells(cells.clone(), services.clock.clone())),
-            tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
-            tokio::spawn(housekeeping::time_out_pending(services.clone())),
-            tokio::spawn(housekeeping::alert_balances(services.clone())),
-            tokio::spawn(housekeeping::write_down_moves(services.clone(), settings.node.clone())),
-            tokio::spawn(housekeeping::note_last_uses(services.store.clone(), services.last_uses.clone())),
-            tokio::spawn(housekeeping::note_key_uses(services.store.clone(), services.key_uses.clone())),
-            tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),
-            tokio::spawn(housekeeping::follow_upstreams(services.live.clone(), tokens.clone())),
-            tokio::spawn(housekeeping::rotate_keys(services.clone())),
-            tokio::spawn(following::follow_changes(Follower {
-                store: services.store.clone(),
-                directory: services.directory.clone(),
-                signing_keys: services.signing_keys.clone(),
-                kill_switches: services.kill_switches.clone(),
-                clock: services.clock.clone(),
-            })),
-        ];
+        let kept = Kept {
+            shared: shared.clone(),
+            cells: cells.clone(),
+            counters: counters.clone(),
+            tokens: tokens.clone(),
+        };
+        let mut sweeping = housekeeping::start(&services, kept, &settings.node);
+        sweeping.push(following_issuers);
         sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
         let (live, at) = (services.live.clone(), services.clock.clone());
         sweeping.push(tokio::spawn(Retention::of(&journal, services.store.clone(), live, at).run()));

@@ -19,7 +19,7 @@ pub struct Resolution {
     pub resolver: String,
     /// Why.
     pub reason: String,
-    /// By what it was rated, as JSON, if someone gave that.
+    /// By what it was rated, or what is lost by estimate, as JSON, if someone gave that.
     pub evidence: Option<String>,
 }
 
@@ -30,6 +30,8 @@ pub enum ResolutionOutcome {
     Rated,
     /// Nothing is charged for it.
     Waived,
+    /// It is given up as lost: nothing is charged for it, and no money is waited for any more.
+    WrittenOff,
 }
 
 impl ResolutionOutcome {
@@ -39,11 +41,21 @@ impl ResolutionOutcome {
         match self {
             Self::Rated => "rated",
             Self::Waived => "waived",
+            Self::WrittenOff => "written_off",
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
-        [Self::Rated, Self::Waived].into_iter().find(|outcome| outcome.name() == name)
+    /// As columns `outcome` and `written_off` have it: to older programs what is written off is waived.
+    fn columns(self) -> (&'static str, i64) {
+        match self {
+            Self::Rated | Self::Waived => (self.name(), 0),
+            Self::WrittenOff => (Self::Waived.name(), 1),
+        }
+    }
+
+    fn of_columns(outcome: &str, written_off: i64) -> Option<Self> {
+        let all = [Self::Rated, Self::Waived, Self::WrittenOff];
+        all.into_iter().find(|one| one.columns() == (outcome, written_off))
     }
 }
 
@@ -51,6 +63,7 @@ row! {
     ResolutionRow {
         exception: String,
         outcome: String,
+        written_off: i64,
         at: i64,
         resolver: String,
         reason: String,
@@ -64,7 +77,10 @@ impl TryFrom<ResolutionRow> for Resolution {
     fn try_from(row: ResolutionRow) -> Result<Self, StoreError> {
         Ok(Self {
             exception: row.exception,
-            outcome: known("exception_resolution.outcome", ResolutionOutcome::named(&row.outcome))?,
+            outcome: known(
+                "exception_resolution.outcome",
+                ResolutionOutcome::of_columns(&row.outcome, row.written_off),
+            )?,
             at: Timestamp::from_micros(row.at),
             resolver: row.resolver,
             reason: row.reason,
@@ -73,7 +89,7 @@ impl TryFrom<ResolutionRow> for Resolution {
     }
 }
 
-const RESOLVED: &str = "select exception, outcome, at, resolver, reason, evidence from exception_resolution \
+const RESOLVED: &str = "select exception, outcome, written_off, at, resolver, reason, evidence from exception_resolution \
                         where exception = $1";
 
 impl Store {
@@ -108,13 +124,15 @@ impl Transaction {
     pub async fn insert_resolutions(&mut self, resolutions: &[Resolution]) -> Result<(), StoreError> {
         insert_rows!(
             self,
-            "insert into exception_resolution (exception, outcome, at, resolver, reason, evidence) ",
-            6,
+            "insert into exception_resolution (exception, outcome, written_off, at, resolver, reason, evidence) ",
+            7,
             resolutions,
             "",
             |row, resolution| {
+                let (outcome, written_off) = resolution.outcome.columns();
                 row.push_bind(&resolution.exception)
-                    .push_bind(resolution.outcome.name())
+                    .push_bind(outcome)
+                    .push_bind(written_off)
                     .push_bind(resolution.at.as_micros())
                     .push_bind(&resolution.resolver)
                     .push_bind(&resolution.reason)

@@ -84,6 +84,7 @@ const STEPS: &[Step] = &[
     step!(50, "caps", "0050_caps.sql"),
     step!(51, "rests", "0051_rests.sql"),
     step!(53, "runs", "0053_runs.sql"),
+    step!(54, "mismatches", "0054_mismatches.sql"),
     step!(55, "proof_keys", "0055_proof_keys.sql"),
 ];
 

@@ -36,6 +36,9 @@ pub struct KeptResolution {
     pub to: String,
 }
 
+/// What waits that a check reads at once.
+const READ_AT_ONCE: i64 = 10_000;
+
 row! {
     PendingRow {
         number: i64,
@@ -89,6 +92,38 @@ impl Transaction {
             .await
         })?;
         row.map(KeptPending::try_from).transpose()
+    }
+
+    /// What waits and cannot be read: the cause of each, and what is wrong with it. Nothing becomes of it until that is put right.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn damaged_pending(&mut self) -> Result<Vec<(String, String)>, StoreError> {
+        let (mut damaged, mut last) = (Vec::new(), i64::MIN);
+        loop {
+            let time = self.answer_time();
+            let rows: Vec<PendingRow> = on!(self.connection(), within time, db => {
+                sqlx::query_as(sqlx::AssertSqlSafe(format!(
+                    "select w.pending as number, coalesce(t.cause, cast(w.pending as text)) as cause, \
+                     coalesce(s.party || ':' || s.purpose, '') as source, coalesce(h.party || ':' || h.purpose, '') as held, \
+                     p.minor, coalesce(t.currency, '') as currency, p.expires_at, cast(coalesce((select sum(r.minor) \
+                     from ledger_resolution r where r.pending = p.number), 0) as bigint) as gone, \
+                     cast(0 as bigint) as parts from ledger_waiting w join ledger_pending p on p.number = w.pending \
+                     left join ledger_transaction t on t.number = w.pending left join ledger_account s on s.number = p.source \
+                     left join ledger_account h on h.number = p.held where w.pending > $1 order by w.pending \
+                     limit {READ_AT_ONCE}"
+                )))
+                .bind(last)
+                .fetch_all(db)
+                .await
+            })?;
+            let Some(row) = rows.last() else { return Ok(damaged) };
+            last = row.number;
+            damaged.extend(rows.into_iter().filter_map(|row| {
+                let cause = row.cause.clone();
+                KeptPending::try_from(row).err().map(|error| (cause, error.to_string()))
+            }));
+        }
     }
 
     /// The resolution that `cause` made.

@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::error::StoreError;
+use super::open::Store;
 use super::row::{known, optional, parse};
 use super::transaction::Transaction;
+use crate::domain::money::Amount;
 use crate::domain::sale::{Event, EventKey, SaleKey};
 use crate::domain::transaction::TransactionKind;
 
@@ -66,7 +68,58 @@ impl TryFrom<EventRow> for (EventKey, Event) {
     }
 }
 
+row! {
+    MadeRow { app: String, sale: String, currency: String, amount: Option<i64> }
+}
+
+impl TryFrom<MadeRow> for (SaleKey, Option<Amount>) {
+    type Error = StoreError;
+
+    fn try_from(row: MadeRow) -> Result<Self, StoreError> {
+        let currency = parse("sale_event.currency", &row.currency)?;
+        let key = SaleKey { app: parse("sale_event.app", &row.app)?, id: row.sale, currency };
+        Ok((key, row.amount.map(|minor| Amount { minor, currency })))
+    }
+}
+
+impl Store {
+    /// The sale of which a usage record made a transaction of that id, and of how much that was; none of all that was left.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn counted_as(
+        &self,
+        usage: &str,
+        id: &str,
+    ) -> Result<Option<(SaleKey, Option<Amount>)>, StoreError> {
+        let row: Option<MadeRow> = on!(self.reader(), db => {
+            sqlx::query_as("select app, sale, currency, amount from sale_event where usage = $1 and id = $2")
+                .bind(usage)
+                .bind(id)
+                .fetch_optional(db)
+                .await
+        })?;
+        row.map(<(SaleKey, Option<Amount>)>::try_from).transpose()
+    }
+}
+
 impl Transaction {
+    /// The sale that a usage record made.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn sale_made_by(&mut self, usage: &str) -> Result<Option<SaleKey>, StoreError> {
+        let row: Option<MadeRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select app, sale, currency, amount from sale_event where usage = $1 and kind = 'sale'",
+            )
+            .bind(usage)
+            .fetch_optional(db)
+            .await
+        })?;
+        Ok(row.map(<(SaleKey, Option<Amount>)>::try_from).transpose()?.map(|(key, _)| key))
+    }
+
     /// The transactions of these sales that have these ids, of whatever app; not the sales themselves.
     ///
     /// # Errors

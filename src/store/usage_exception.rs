@@ -1,22 +1,23 @@
 //! What could not be rated or read. Nothing is removed; while one is open, its reason may change.
 
 use super::error::StoreError;
-use super::open::Store;
-use super::page::Page;
+pub use super::exception_kind::ExceptionKind;
+use super::open_exceptions::OPEN;
 use super::row::known;
 use super::transaction::Transaction;
-use crate::domain::id::{AppId, NodeId};
 use crate::domain::time::Timestamp;
 
 /// What could not be rated or read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageException {
-    /// Its id: `usage:ID`, `journal:NODE:FIRST-LAST` or `omitted:NODE:PLACE`.
+    /// Its id: `usage:ID`, `short:ID` of the record that made a sale, `journal:NODE:FIRST-LAST` or `omitted:NODE:PLACE`.
     pub id: String,
     /// What is wrong.
     pub kind: ExceptionKind,
     /// When the call was; of what could not be read or believed, when that was noticed.
     pub at: Timestamp,
+    /// Since when someone is asked.
+    pub noted_at: Timestamp,
     /// The usage record, if it could be read.
     pub usage: Option<String>,
     /// The app, if it is known.
@@ -29,71 +30,12 @@ pub struct UsageException {
     pub payload: Option<Vec<u8>>,
 }
 
-/// What can be wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExceptionKind {
-    /// The evidence could not be read, or is too large to be believed: nothing was charged.
-    Evidence,
-    /// The plan version is not known: nothing was charged.
-    Plan,
-    /// The transaction could not be rated: the call's fee was charged.
-    Transaction,
-    /// Records of a journal could not be read at all.
-    Journal,
-    /// The call's time is not to be believed: nothing was charged.
-    Time,
-    /// The journal could take no record of calls that were served.
-    Omitted,
-}
-
-impl ExceptionKind {
-    /// The name used in the store and in answers.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Evidence => "evidence",
-            Self::Plan => "plan",
-            Self::Transaction => "transaction",
-            Self::Journal => "journal",
-            Self::Time => "time",
-            Self::Omitted => "omitted",
-        }
-    }
-
-    /// The kind that older programs take it for, if they do not know it.
-    fn to_older_programs(self) -> Self {
-        match self {
-            Self::Time => Self::Evidence,
-            Self::Omitted => Self::Journal,
-            Self::Evidence | Self::Plan | Self::Transaction | Self::Journal => self,
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        [Self::Evidence, Self::Plan, Self::Transaction, Self::Journal, Self::Time, Self::Omitted]
-            .into_iter()
-            .find(|kind| kind.name() == name)
-    }
-}
-
-/// Calls by which exceptions are chosen; all of what is not said.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Chosen {
-    /// Whose.
-    pub app: Option<AppId>,
-    /// On which node.
-    pub node: Option<NodeId>,
-    /// From when on, by their own time.
-    pub from: Option<Timestamp>,
-    /// Until when, by their own time.
-    pub until: Option<Timestamp>,
-}
-
 row! {
-    ExceptionRow {
+    pub(super) ExceptionRow {
         id: String,
         kind: String,
         at: i64,
+        noted_at: i64,
         usage: Option<String>,
         app: Option<String>,
         sale: Option<String>,
@@ -110,113 +52,13 @@ impl TryFrom<ExceptionRow> for UsageException {
             id: row.id,
             kind: known("usage_exception.kind", ExceptionKind::named(&row.kind))?,
             at: Timestamp::from_micros(row.at),
+            noted_at: Timestamp::from_micros(row.noted_at),
             usage: row.usage,
             app: row.app,
             sale: row.sale,
             reason: row.reason,
             payload: row.payload,
         })
-    }
-}
-
-macro_rules! open {
-    ($of:literal) => {
-        concat!(
-            "select e.id, coalesce(e.newer_kind, e.kind) as kind, e.at, e.usage, e.app, e.sale, e.reason, e.payload \
-             from usage_exception e ",
-            $of,
-            " where not exists (select 1 from exception_resolution r where r.exception = e.id) "
-        )
-    };
-}
-
-const OPEN: &str = open!("");
-
-/// Those that come behind $1 in a list, newest first.
-const FOLLOWS: &str = "($1 = '' or e.at < (select c.at from usage_exception c where c.id = $1) \
-                       or (e.at = (select c.at from usage_exception c where c.id = $1) and e.id > $1))";
-
-/// Those of calls whose time is not believed.
-const DOUBTED: &str = concat!(
-    open!("join usage u on u.id = e.usage join usage_context c on c.number = u.context"),
-    "and e.newer_kind = 'time' and ($3 = '' or e.app = $3) and ($4 = '' or c.node = $4) and u.at >= $5 and u.at < $6"
-);
-
-impl Store {
-    /// Exceptions that nobody has resolved, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn open_exceptions(&self, page: &Page) -> Result<Vec<UsageException>, StoreError> {
-        let sql = format!("{OPEN} and {FOLLOWS} order by e.at desc, e.id limit $2");
-        let rows: Vec<ExceptionRow> = on!(self.reader(), db => {
-            sqlx::query_as(sqlx::AssertSqlSafe(sql))
-                .bind(page.cursor())
-                .bind(page.limit())
-                .fetch_all(db)
-                .await
-        })?;
-        super::row::all(rows)
-    }
-
-    /// Exceptions of calls whose time is not believed that nobody has resolved, newest first: of chosen calls.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn doubted_calls(
-        &self,
-        chosen: &Chosen,
-        page: &Page,
-    ) -> Result<Vec<UsageException>, StoreError> {
-        let sql = format!("{DOUBTED} and {FOLLOWS} order by e.at desc, e.id limit $2");
-        let rows: Vec<ExceptionRow> = on!(self.reader(), db => {
-            sqlx::query_as(sqlx::AssertSqlSafe(sql))
-                .bind(page.cursor())
-                .bind(page.limit())
-                .bind(chosen.app.as_ref().map_or("", AppId::as_str))
-                .bind(chosen.node.as_ref().map_or("", NodeId::as_str))
-                .bind(chosen.from.map_or(i64::MIN, Timestamp::as_micros))
-                .bind(chosen.until.map_or(i64::MAX, Timestamp::as_micros))
-                .fetch_all(db)
-                .await
-        })?;
-        super::row::all(rows)
-    }
-
-    /// How many exceptions of calls from `from` to `to` nobody has resolved.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn open_exceptions_between(
-        &self,
-        (from, to): (Timestamp, Timestamp),
-    ) -> Result<u64, StoreError> {
-        let row: (i64,) = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select count(*) from usage_exception e where e.at >= $1 and e.at < $2 \
-                 and not exists (select 1 from exception_resolution r where r.exception = e.id)",
-            )
-            .bind(from.as_micros())
-            .bind(to.as_micros())
-            .fetch_one(db)
-            .await
-        })?;
-        Ok(u64::try_from(row.0).unwrap_or(0))
-    }
-
-    /// How many exceptions nobody has resolved.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn open_exception_count(&self) -> Result<u64, StoreError> {
-        let row: (i64,) = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select (select count(*) from usage_exception) - (select count(*) from exception_resolution)",
-            )
-            .fetch_one(db)
-            .await
-        })?;
-        Ok(u64::try_from(row.0).unwrap_or(0))
     }
 }
 
@@ -293,42 +135,46 @@ impl Transaction {
     pub async fn insert_exceptions(&mut self, exceptions: &[UsageException]) -> Result<(), StoreError> {
         insert_rows!(
             self,
-            "insert into usage_exception (id, kind, at, usage, app, sale, reason, payload, newer_kind) ",
-            9,
+            "insert into usage_exception (id, kind, at, usage, app, sale, reason, payload, newer_kind, class, noted_at) ",
+            11,
             exceptions,
             "on conflict do nothing",
             |row, exception| {
-                let older = exception.kind.to_older_programs();
                 row.push_bind(&exception.id)
-                    .push_bind(older.name())
+                    .push_bind(exception.kind.to_older_programs().name())
                     .push_bind(exception.at.as_micros())
                     .push_bind(exception.usage.as_deref())
                     .push_bind(exception.app.as_deref())
                     .push_bind(exception.sale.as_deref())
                     .push_bind(&exception.reason)
                     .push_bind(exception.payload.as_deref())
-                    .push_bind((older != exception.kind).then(|| exception.kind.name()));
+                    .push_bind(exception.kind.newer())
+                    .push_bind(exception.kind.class())
+                    .push_bind(exception.noted_at.as_micros());
             }
         )?;
         Ok(())
     }
 
-    /// Has exceptions that nobody has resolved say these reasons, and wait for these sales.
+    /// Has exceptions of transactions that nobody has resolved say these reasons, be of these kinds, and wait for these sales.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn explain_exceptions(&mut self, exceptions: &[UsageException]) -> Result<(), StoreError> {
-        for UsageException { id, sale, reason, .. } in exceptions {
-            on!(self.connection(), db => {
-                sqlx::query("update usage_exception set reason = $2, sale = $3 where id = $1")
-                    .bind(id)
-                    .bind(reason)
-                    .bind(sale.as_deref())
-                    .execute(db)
-                    .await
-                    .map(|_| ())
-            })?;
-        }
+        insert_rows!(
+            self,
+            "with known (id, reason, sale, class) as (",
+            4,
+            exceptions,
+            ") update usage_exception set reason = known.reason, sale = known.sale, class = known.class from known \
+             where usage_exception.id = known.id",
+            |row, exception| {
+                row.push_bind(&exception.id)
+                    .push_bind(&exception.reason)
+                    .push_bind(exception.sale.as_deref())
+                    .push_bind(exception.kind.class());
+            }
+        )?;
         Ok(())
     }
 }

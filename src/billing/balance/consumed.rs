@@ -19,7 +19,7 @@ use crate::store::Transaction;
 use crate::store::balance_dispute::Disputed;
 use crate::store::numbers::Numbers;
 use crate::store::usage_batch::Recorded;
-use crate::store::usage_exception::{ExceptionKind, UsageException};
+use crate::store::usage_exception::UsageException;
 
 /// A batch of calls, with the exceptions that are kept of them already.
 pub(in crate::billing) struct Calls<'b> {
@@ -107,7 +107,7 @@ impl Held {
         zone: &Zone,
     ) -> Result<Option<Self>, BillingError> {
         // What is left out here is no call's, or of one whose units are charged.
-        let is_of_units = |exception: &&UsageException| exception.kind != ExceptionKind::Transaction;
+        let is_of_units = |exception: &&UsageException| !exception.kind.is_of_transaction();
         let exceptions = exceptions.iter().filter(is_of_units);
         let exceptions: HashMap<&str, &str> =
             exceptions.filter_map(|exception| Some((exception.usage.as_deref()?, &*exception.id))).collect();

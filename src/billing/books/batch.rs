@@ -213,8 +213,7 @@ impl<'t> Books<'t> {
     ) -> Result<(), BillingError> {
         let unrated = match (unrated, &call.transaction, self.tariff(&call.plan).await?) {
             (Some(unknown @ Unrated::SaleUnknown { .. }), Some(transaction), Some(tariff)) => {
-                let is_elsewhere = self.totals.is_in_another_currency(call, transaction);
-                let unknown = (unknown, is_elsewhere);
+                let unknown = self.made_elsewhere(call, transaction).unwrap_or(unknown);
                 let Some(unrated) = self.waiting.wait((call, transaction), &tariff, unknown) else {
                     return Ok(());
                 };
@@ -224,6 +223,13 @@ impl<'t> Books<'t> {
         };
         self.note(call, kind, unrated.as_ref());
         Ok(())
+    }
+
+    /// Why a transaction waits in vain whose sale is known in another currency alone.
+    pub(super) fn made_elsewhere(&self, call: &Billable, transaction: &Transaction) -> Option<Unrated> {
+        let sale = self.totals.elsewhere(call, transaction).into_iter().next()?;
+        let (kind, currency) = (transaction.kind, transaction.amount.currency);
+        Some(Unrated::SaleElsewhere { kind, sale: sale.id, currency, made_in: sale.currency })
     }
 
     /// Rates a call. What could not be rated is given, for the caller to deal with.
@@ -280,10 +286,14 @@ impl<'t> Books<'t> {
 
     async fn rate_one_waiting(&mut self, call: &Billable, is_asked: bool) -> Result<(), BillingError> {
         let Some(transaction) = &call.transaction else { return Ok(()) };
-        if matches!(self.totals.sale_of(call, transaction), Err(Unrated::SaleUnknown { .. })) {
-            return Ok(());
-        }
-        match self.rate_its_transaction(call).await? {
+        let is_unknown = matches!(self.totals.sale_of(call, transaction), Err(Unrated::SaleUnknown { .. }));
+        let rated = if is_unknown {
+            let Some(elsewhere) = self.made_elsewhere(call, transaction) else { return Ok(()) };
+            Err(elsewhere)
+        } else {
+            self.rate_its_transaction(call).await?
+        };
+        match rated {
             Ok(()) if is_asked => self.resolve(Resolution {
                 exception: exception_id(call),
                 outcome: ResolutionOutcome::Rated,
@@ -295,7 +305,8 @@ impl<'t> Books<'t> {
             // There was no question.
             Ok(()) => {}
             Err(unrated) => {
-                let exception = exception(call, ExceptionKind::Transaction, Some(&unrated));
+                let why = (ExceptionKind::Transaction, Some(&unrated));
+                let exception = exception(call, why, self.calendar.now());
                 let noted = if is_asked { &mut self.explained } else { &mut self.exceptions };
                 noted.push(exception);
             }
@@ -365,7 +376,7 @@ impl<'t> Books<'t> {
     }
 
     fn note(&mut self, call: &Billable, kind: ExceptionKind, unrated: Option<&Unrated>) {
-        self.exceptions.push(exception(call, kind, unrated));
+        self.exceptions.push(exception(call, (kind, unrated), self.calendar.now()));
     }
 
     pub(super) async fn tariff(&mut self, plan: &PlanRef) -> Result<Option<Arc<Tariff>>, BillingError> {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::distinct::texts;
 use crate::billing::error::BillingError;
 use crate::billing::rating::Billable;
-use crate::billing::rating::totals::{Totals, sale_key};
+use crate::billing::rating::totals::Totals;
 use crate::domain::id::AppId;
 use crate::domain::transaction::Reach;
 use crate::store;
@@ -22,8 +22,7 @@ pub(super) async fn load_environments(
         let Some(event) = call.transaction.as_ref().filter(|one| one.details.reach == Reach::AnyApp) else {
             continue;
         };
-        let named = sale_key(call, event);
-        apps.extend(totals.apps_with(&named).iter().chain([&call.app]).cloned());
+        apps.extend(totals.with_id(event.sale()).iter().map(|(_, app)| app).chain([&call.app]).cloned());
     }
     load(transaction, totals, apps).await
 }

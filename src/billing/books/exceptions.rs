@@ -7,6 +7,7 @@ use super::calendar::BooksTime;
 use super::prices::tariffs;
 use super::recorded_call::billable;
 use super::repeats::{self, Repeats};
+use super::write_off::write_off;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::rating::Billable;
@@ -28,6 +29,9 @@ use crate::store::{self, Store};
 pub enum Decision {
     /// Charge nothing for it.
     Waive,
+    /// Give it up as lost: what its sale still waits for is cancelled, or of what is no mismatch of a sale nothing is charged. What that
+    /// may have been worth, somebody may have estimated.
+    WriteOff(Option<Amount>),
     /// Rate it by the evidence that it has: whatever was missing has come. A call whose time is in doubt is rated as of now.
     RateAgain,
     /// Rate a call as of its own time, which was in doubt: it is right, and so are those that come then.
@@ -67,6 +71,7 @@ impl Decision {
     fn outcome(&self) -> ResolutionOutcome {
         match self {
             Self::Waive => ResolutionOutcome::Waived,
+            Self::WriteOff(_) => ResolutionOutcome::WrittenOff,
             Self::RateAgain | Self::RateAtItsTime | Self::RateBy(_) => ResolutionOutcome::Rated,
         }
     }
@@ -75,7 +80,11 @@ impl Decision {
     #[must_use]
     pub fn evidence(&self) -> Option<String> {
         let (units, transaction, app) = match self {
-            Self::Waive | Self::RateAgain => return None,
+            Self::Waive | Self::WriteOff(None) | Self::RateAgain => return None,
+            Self::WriteOff(Some(estimate)) => {
+                let (amount, currency) = (estimate.to_string(), estimate.currency.code());
+                return Some(json!({ "estimate": amount, "currency": currency }).to_string());
+            }
             Self::RateAtItsTime => return Some(json!({ "time": "its own" }).to_string()),
             Self::RateBy(Given::Call { units, transaction }) => (Some(*units), transaction.as_ref(), None),
             Self::RateBy(Given::Transaction(transaction)) => (None, Some(transaction), None),
@@ -113,7 +122,7 @@ pub struct Resolved {
 /// closed. No call is rated at its time that is further ahead of now than the `times` let any be: it would have all others doubted.
 ///
 /// # Errors
-/// [`BillingError::ResolvedOtherwise`]; or [`BillingError::NotOpen`], [`BillingError::NotRatable`],
+/// [`BillingError::ResolvedOtherwise`]; or [`BillingError::NotOpen`], [`BillingError::NotRatable`], [`BillingError::NotWrittenOff`],
 /// [`BillingError::Unrated`], [`BillingError::PlanUnknown`], or [`BillingError::Store`]: then it stays open.
 pub async fn resolve(
     store: &Store,
@@ -144,6 +153,7 @@ pub async fn resolve(
             transaction.insert_resolutions(&[kept]).await?;
             None
         }
+        Decision::WriteOff(_) => write_off(&mut transaction, &exception, (kept, time)).await?,
         Decision::RateAgain | Decision::RateAtItsTime | Decision::RateBy(_) => {
             let latest = time.now.plus(times.ahead);
             rate(&mut transaction, &exception, decision, (kept, time, latest)).await?
@@ -202,7 +212,7 @@ async fn rate(
     let (is_its_time, now) = (decision == Decision::RateAtItsTime, time.now);
     let given = match decision {
         Decision::RateBy(given) => Some(given),
-        Decision::Waive | Decision::RateAgain | Decision::RateAtItsTime => None,
+        Decision::Waive | Decision::WriteOff(_) | Decision::RateAgain | Decision::RateAtItsTime => None,
     };
     let is_given = given.is_some();
     let mut call = call(transaction, exception, given).await?;
@@ -215,18 +225,13 @@ async fn rate(
         (false, false) => {}
     }
     let mut books = Books::open(transaction, time, &tariffs(), std::slice::from_ref(&call)).await?;
-    match exception.kind {
-        ExceptionKind::Transaction => books.rate_its_transaction(&call).await??,
-        ExceptionKind::Evidence
-        | ExceptionKind::Plan
-        | ExceptionKind::Journal
-        | ExceptionKind::Time
-        | ExceptionKind::Omitted => {
-            books.rate_one(&call).await?.map_err(|(_, unrated)| match unrated {
-                Some(unrated) => BillingError::Unrated(unrated),
-                None => BillingError::PlanUnknown(call.plan.clone()),
-            })?;
-        }
+    if exception.kind.is_of_transaction() {
+        books.rate_its_transaction(&call).await??;
+    } else {
+        books.rate_one(&call).await?.map_err(|(_, unrated)| match unrated {
+            Some(unrated) => BillingError::Unrated(unrated),
+            None => BillingError::PlanUnknown(call.plan.clone()),
+        })?;
     }
     books.rate_waiting(Some(call.usage)).await?;
     books.resolve(resolution);
@@ -248,7 +253,7 @@ async fn rate(
 
 /// Whether the call's transaction, which was rated, changed the share of a sale, if it is of one: what is of nothing that was left,
 /// or was counted before, does not.
-async fn changes_share(
+pub(super) async fn changes_share(
     transaction: &mut store::Transaction,
     call: &Billable,
 ) -> Result<Option<bool>, BillingError> {
@@ -270,46 +275,40 @@ async fn call(
     given: Option<Given>,
 ) -> Result<Billable, BillingError> {
     let unread = match exception.kind {
-        ExceptionKind::Omitted => "there is no usage record of these calls; it can only be waived",
+        ExceptionKind::Omitted => {
+            "there is no usage record of these calls; it can only be waived or written off"
+        }
+        ExceptionKind::Short => return Err(BillingError::NotRatable(SHORT)),
         ExceptionKind::Evidence
         | ExceptionKind::Plan
         | ExceptionKind::Transaction
+        | ExceptionKind::Unknown
+        | ExceptionKind::Currency
+        | ExceptionKind::Amount
         | ExceptionKind::Journal
-        | ExceptionKind::Time => "its usage record could not be read; it can only be waived",
+        | ExceptionKind::Time => "its usage record could not be read; it can only be waived or written off",
     };
     let id = exception.usage.clone().ok_or(BillingError::NotRatable(unread))?;
     let rows = transaction.usage_records(&[id]).await?;
     let row = rows.first().ok_or(BillingError::NotRatable(unread))?;
     let no_plan = "the call was under no plan; it can only be waived";
     let mut call = billable(row).ok_or(BillingError::NotRatable(no_plan))?;
-    match (exception.kind, given) {
-        (ExceptionKind::Transaction, Some(given @ (Given::Transaction(_) | Given::OfSale(..)))) => {
+    match (exception.kind.is_of_transaction(), given) {
+        (true, Some(given @ (Given::Transaction(_) | Given::OfSale(..)))) => {
             if is_counted(transaction, &call).await? {
                 return Err(BillingError::NotRatable(COUNTED));
             }
             (call.transaction, call.sale_app) = given.transaction();
         }
-        (ExceptionKind::Transaction, Some(Given::Call { .. })) => {
+        (true, Some(Given::Call { .. })) => {
             return Err(BillingError::NotRatable(
                 "its units are charged already: give its transaction alone",
             ));
         }
-        (
-            ExceptionKind::Evidence
-            | ExceptionKind::Plan
-            | ExceptionKind::Journal
-            | ExceptionKind::Time
-            | ExceptionKind::Omitted,
-            Some(Given::Call { units, transaction }),
-        ) => (call.units, call.transaction) = (units, transaction),
-        (
-            ExceptionKind::Evidence
-            | ExceptionKind::Plan
-            | ExceptionKind::Journal
-            | ExceptionKind::Time
-            | ExceptionKind::Omitted,
-            Some(Given::Transaction(_) | Given::OfSale(..)),
-        ) => {
+        (false, Some(Given::Call { units, transaction })) => {
+            (call.units, call.transaction) = (units, transaction);
+        }
+        (false, Some(Given::Transaction(_) | Given::OfSale(..))) => {
             return Err(BillingError::NotRatable(
                 "its units are not charged yet: give them too; they may be 0",
             ));
@@ -324,12 +323,17 @@ async fn call(
 
 const TO_COME: &str = "its time is still to come by this node's clock: rate it again, or once that has come (see journal.ahead in platform.yaml)";
 
-const COUNTED: &str =
+const SHORT: &str = "it was rated when it was made, and waits for its money: write off what is missing of that, or waive the question";
+
+pub(super) const COUNTED: &str =
     "its sale has counted it already, as far as there was something left of it; waive the rest";
 
 /// Whether its transaction that passed through was counted already, or with it the sale that it is. A call is counted once: its
 /// charges are known by it.
-async fn is_counted(transaction: &mut store::Transaction, call: &Billable) -> Result<bool, BillingError> {
+pub(super) async fn is_counted(
+    transaction: &mut store::Transaction,
+    call: &Billable,
+) -> Result<bool, BillingError> {
     let Some(passed) = &call.transaction else { return Ok(false) };
     let sale = [passed.sale().to_owned()];
     if passed.kind == TransactionKind::Sale {

@@ -142,7 +142,7 @@ impl Incoming {
             Drained::Omitted(sequence, omission) => {
                 self.counts.omissions += 1;
                 self.counts.omitted = self.counts.omitted.saturating_add(omission.calls);
-                self.exceptions.push(omitted(node, sequence, &omission));
+                self.exceptions.push(omitted(node, sequence, &omission, now));
             }
             Drained::Head(_, head) => self.head = Some(head),
         }
@@ -167,14 +167,14 @@ impl Incoming {
                 continue;
             }
             // In the period of today, where it is seen.
-            let doubted = |why| of_call((usage.id, now, usage.app.as_str()), ExceptionKind::Time, why);
+            let doubted = |why| of_call(usage, (now, now), ExceptionKind::Time, why);
             match (Billable::of(usage), &usage.evidence, doubts.get(&usage.id)) {
                 (Some(call), _, None) => calls.believed.push(call),
                 (Some(_), _, Some(doubt)) => calls.doubted.push(doubted(doubt.clone())),
                 (None, Evidence::Exception { reason }, Some(doubt)) => {
                     calls.doubted.push(doubted(format!("{reason}; and {doubt}")));
                 }
-                (None, _, _) => calls.exceptions.extend(exception_of(usage)),
+                (None, _, _) => calls.exceptions.extend(exception_of(usage, now)),
             }
         }
         calls
@@ -259,6 +259,7 @@ fn unread(node: &NodeId, (first, last): (u64, u64), reason: String, at: Timestam
         id: format!("journal:{node}:{first}-{last}"),
         kind: ExceptionKind::Journal,
         at,
+        noted_at: at,
         usage: None,
         app: None,
         sale: None,
@@ -267,12 +268,13 @@ fn unread(node: &NodeId, (first, last): (u64, u64), reason: String, at: Timestam
     }
 }
 
-fn omitted(node: &NodeId, sequence: u64, omission: &Omission) -> UsageException {
+fn omitted(node: &NodeId, sequence: u64, omission: &Omission, now: Timestamp) -> UsageException {
     let Omission { app, calls, from, until } = omission;
     UsageException {
         id: format!("omitted:{node}:{sequence}"),
         kind: ExceptionKind::Omitted,
         at: *from,
+        noted_at: now,
         usage: None,
         app: app.as_ref().map(ToString::to_string),
         sale: None,
@@ -284,7 +286,7 @@ fn omitted(node: &NodeId, sequence: u64, omission: &Omission) -> UsageException 
 }
 
 /// A call whose worth is not known, or that was under no plan although it is worth something.
-fn exception_of(usage: &UsageRecord) -> Option<UsageException> {
+fn exception_of(usage: &UsageRecord, now: Timestamp) -> Option<UsageException> {
     let (kind, reason) = match (&usage.evidence, &usage.subscribed) {
         (Evidence::Exception { reason }, _) => (ExceptionKind::Evidence, reason.clone()),
         (Evidence::Billable { .. }, None) => {
@@ -292,16 +294,22 @@ fn exception_of(usage: &UsageRecord) -> Option<UsageException> {
         }
         (Evidence::Billable { .. }, Some(_)) | (Evidence::Free, _) => return None,
     };
-    Some(of_call((usage.id, usage.at, usage.app.as_str()), kind, reason))
+    Some(of_call(usage, (usage.at, now), kind, reason))
 }
 
-fn of_call((usage, at, app): (Uuid, Timestamp, &str), kind: ExceptionKind, reason: String) -> UsageException {
+fn of_call(
+    usage: &UsageRecord,
+    (at, now): (Timestamp, Timestamp),
+    kind: ExceptionKind,
+    reason: String,
+) -> UsageException {
     UsageException {
-        id: format!("usage:{usage}"),
+        id: format!("usage:{}", usage.id),
         kind,
         at,
-        usage: Some(usage.to_string()),
-        app: Some(app.to_owned()),
+        noted_at: now,
+        usage: Some(usage.id.to_string()),
+        app: Some(usage.app.to_string()),
         sale: None,
         reason,
         payload: None,

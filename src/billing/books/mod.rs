@@ -2,12 +2,14 @@
 
 mod ahead;
 mod batch;
+pub(super) mod believed;
 mod calendar;
 mod distinct;
 mod environments;
 pub mod exceptions;
 mod incoming;
 mod memory;
+pub mod overdue;
 mod prices;
 mod recorded_call;
 pub mod recorder;
@@ -17,5 +19,6 @@ mod standing;
 mod tiers;
 mod twins;
 mod waiting;
+pub mod write_off;
 
 pub use self::calendar::BooksTime;

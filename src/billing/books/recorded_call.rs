@@ -3,6 +3,7 @@
 use crate::billing::rating::{Billable, Standing, Unrated, standing};
 use crate::domain::id::{MerchantId, RouteName};
 use crate::domain::sale::{Sale, SaleKey};
+use crate::domain::time::Timestamp;
 use crate::domain::transaction::{Transaction, TransactionKind};
 use crate::store::sale::NewSale;
 use crate::store::usage::UsageRow;
@@ -31,18 +32,49 @@ pub(super) fn exception_id(call: &Billable) -> String {
     format!("usage:{}", call.usage)
 }
 
-/// The exception that a call becomes.
-pub(super) fn exception(call: &Billable, kind: ExceptionKind, unrated: Option<&Unrated>) -> UsageException {
+/// The exception that a call becomes `now`.
+pub(super) fn exception(
+    call: &Billable,
+    (kind, unrated): (ExceptionKind, Option<&Unrated>),
+    now: Timestamp,
+) -> UsageException {
     let plan_unknown = || format!("the prices of plan {} are not known", call.plan);
+    let kind = match (kind, unrated) {
+        (ExceptionKind::Transaction, Some(unrated)) => mismatch(unrated),
+        (kind, _) => kind,
+    };
     UsageException {
         id: exception_id(call),
         kind,
         at: call.at,
+        noted_at: now,
         usage: Some(call.usage.to_string()),
         app: Some(call.app.to_string()),
         sale: unrated.and_then(Unrated::lacking_sale).map(str::to_owned),
         reason: unrated.map_or_else(plan_unknown, ToString::to_string),
         payload: None,
+    }
+}
+
+/// What kind of question it is that a transaction was not rated.
+fn mismatch(unrated: &Unrated) -> ExceptionKind {
+    match unrated {
+        Unrated::SaleUnknown { .. } | Unrated::SaleAmbiguous { .. } => ExceptionKind::Unknown,
+        Unrated::SaleElsewhere { .. } => ExceptionKind::Currency,
+        Unrated::SaleDiffers { .. }
+        | Unrated::EventDiffers { .. }
+        | Unrated::Exceeds { .. }
+        | Unrated::Contradicted { .. } => ExceptionKind::Amount,
+        Unrated::TooLarge
+        | Unrated::SumTooLarge
+        | Unrated::Lacks(_)
+        | Unrated::HoldsMore(_)
+        | Unrated::PartyUnknown(_)
+        | Unrated::OtherCurrency { .. }
+        | Unrated::PricesUnknown(_)
+        | Unrated::TiersUnknown(_)
+        | Unrated::SaleShared { .. }
+        | Unrated::EventUnnamed { .. } => ExceptionKind::Transaction,
     }
 }
 

@@ -29,8 +29,8 @@ pub(super) async fn late_twins<'c>(
         }
         let key = sale_key(call, sale);
         let is_its_own = totals.sale(&key).is_some_and(|known| known.usage == Some(call.usage));
-        if is_its_own && totals.apps_with(&key).len() > 1 {
-            apps.extend(totals.apps_with(&key).iter().cloned());
+        if is_its_own && totals.apps_with(&key).nth(1).is_some() {
+            apps.extend(totals.apps_with(&key).cloned());
             twins.push((call, key));
         }
     }

@@ -8,7 +8,8 @@ use super::recorded_call::billable;
 use crate::billing::error::BillingError;
 use crate::billing::rating::totals::{event_key, sale_key};
 use crate::billing::rating::{Billable, Unrated};
-use crate::domain::money::{Amount, Currency};
+use crate::domain::id::AppId;
+use crate::domain::money::Amount;
 use crate::domain::sale::{EventKey, SaleKey, WaitingEvent};
 use crate::domain::tariff::Tariff;
 use crate::domain::transaction::{Reach, Transaction};
@@ -34,13 +35,13 @@ impl Waiting {
 
     /// Has a transaction wait whose sale is `unknown`, and gives why someone must look at it, if someone must. Under a plan that
     /// takes no share, most likely nothing is owed, and nobody is asked: the sale decides when it comes. So it is with what may be of
-    /// any app's sale: whoever confirms payments confirms those of others, too. If its sale `is_elsewhere`, made in another currency,
-    /// none is likely to come.
+    /// any app's sale: whoever confirms payments confirms those of others, too, and is asked once it waited for long (`overdue.rs`). If its
+    /// sale was made in another currency, none is likely to come.
     pub(super) fn wait(
         &mut self,
         (call, transaction): (&Billable, &Transaction),
         tariff: &Tariff,
-        (unknown, is_elsewhere): (Unrated, bool),
+        unknown: Unrated,
     ) -> Option<Unrated> {
         let (key, amount) = (event_key(&sale_key(call, transaction), transaction), transaction.minor());
         match self.known.get(&key) {
@@ -49,6 +50,7 @@ impl Waiting {
                 self.known.insert(key.clone(), waiting);
                 self.new.push((key, waiting));
                 let is_owed = tariff.share.is_some() && transaction.details.reach == Reach::OwnApp;
+                let is_elsewhere = matches!(unknown, Unrated::SaleElsewhere { .. });
                 (is_owed || is_elsewhere).then_some(unknown)
             }
             Some(before) if before.amount != amount => {
@@ -79,7 +81,7 @@ pub(super) struct WaitingCalls {
 }
 
 impl WaitingCalls {
-    /// Those that wait for one of `sales`.
+    /// Those that wait for one of `sales`, or for one of its id in another currency.
     pub(super) async fn of(
         transaction: &mut store::Transaction,
         sales: &HashSet<SaleKey>,
@@ -93,12 +95,12 @@ impl WaitingCalls {
         let mut usage: Vec<String> = exceptions.into_iter().filter_map(|exception| exception.usage).collect();
         let asked = usage.iter().filter_map(|id| id.parse().ok()).collect();
         usage.extend(quiet.into_iter().map(|(_, event)| event.usage.to_string()));
-        let of_any_app: HashSet<(&str, Currency)> =
-            sales.iter().map(|sale| (sale.id.as_str(), sale.currency)).collect();
+        let own: HashSet<(&AppId, &str)> = sales.iter().map(|sale| (&sale.app, sale.id.as_str())).collect();
+        let any: HashSet<&str> = sales.iter().map(|sale| sale.id.as_str()).collect();
         let is_for = |call: &Billable| {
             call.transaction.as_ref().is_some_and(|transaction| match transaction.details.reach {
-                Reach::OwnApp => sales.contains(&sale_key(call, transaction)),
-                Reach::AnyApp => of_any_app.contains(&(transaction.sale(), transaction.amount.currency)),
+                Reach::OwnApp => own.contains(&(&call.app, transaction.sale())),
+                Reach::AnyApp => any.contains(transaction.sale()),
             })
         };
         let mut calls = Vec::with_capacity(usage.len());

@@ -60,6 +60,10 @@ async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementEr
         return Ok(Checked { accounts, trial_balance, findings });
     }
     findings.extend(transaction.disagreements().await?);
+    let damaged = transaction.damaged_pending().await?.into_iter();
+    findings.extend(
+        damaged.map(|(cause, why)| format!("{cause}: nothing can become of what waits by it: {why}")),
+    );
     check_journals(transaction, &mut findings).await?;
     check_runs(transaction, &mut findings).await?;
     check_fees(transaction, &mut findings).await?;

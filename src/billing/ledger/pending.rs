@@ -3,6 +3,7 @@
 //!
 //! All of it happens within a transaction of the caller's, which holds [`Exclusive::Billing`]: with what it is for, or not at all.
 
+use crate::billing::books::believed::believed;
 use crate::domain::ledger::{LedgerTransaction, Unbalanced};
 use crate::domain::pending::{Pending, PendingError, Resolution};
 use crate::domain::time::Timestamp;
@@ -38,6 +39,14 @@ pub enum WaitError {
     /// Nothing waits by that cause.
     #[error("nothing waits by the cause {0}")]
     Unknown(String),
+    /// What is kept of what waits by that cause is damaged.
+    #[error("what waits by the cause {cause} cannot be read ({what}): see `tollgate ledger check`")]
+    Damaged {
+        /// The cause.
+        cause: String,
+        /// What of it cannot be read.
+        what: String,
+    },
     /// Another thing was posted by that cause.
     #[error("by the cause {0} something else was posted; it stays as it is")]
     Another(String),
@@ -88,8 +97,12 @@ pub async fn resolve(
     if transaction.is_posted(cause).await? {
         return Err(WaitError::Another(cause.to_owned()));
     }
-    let kept = transaction.pending(waiting).await?;
-    let kept = kept.ok_or_else(|| WaitError::Unknown(waiting.to_owned()))?;
+    let kept = match transaction.pending(waiting).await {
+        Err(StoreError::Corrupt { what }) => {
+            return Err(WaitError::Damaged { cause: waiting.to_owned(), what });
+        }
+        kept => kept?.ok_or_else(|| WaitError::Unknown(waiting.to_owned()))?,
+    };
     let moved = kept.pending.clone().resolve(resolution, now)?;
     let accounts = (kept.pending.held().clone(), moved.to.clone());
     let made = LedgerTransaction::moving(cause.to_owned(), now, accounts, moved.amount)?;
@@ -108,8 +121,7 @@ pub async fn time_out(store: &Store, now: Timestamp, times: &RecordTimes) -> Res
     if !store.has_expired_pending(now).await? {
         return Ok(0);
     }
-    let latest = store.latest_call(times.near(now)).await?;
-    let now = latest.map_or(now, |latest| now.min(latest.plus(times.ahead)));
+    let now = believed(store, now, times).await?;
     if !store.has_expired_pending(now).await? {
         return Ok(0);
     }

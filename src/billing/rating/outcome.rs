@@ -57,6 +57,18 @@ pub enum Unrated {
         /// The transaction's currency.
         currency: Currency,
     },
+    /// A transaction in another currency than the sale of that id was made in.
+    #[error("it {} {sale} in {currency}, and that sale was made in {made_in}: nothing is converted", verb(*kind))]
+    SaleElsewhere {
+        /// What it is.
+        kind: TransactionKind,
+        /// The sale's id.
+        sale: String,
+        /// The transaction's currency.
+        currency: Currency,
+        /// The sale's.
+        made_in: Currency,
+    },
     /// A transaction of a sale of any app, and several have one of that id.
     #[error("it {} {sale}, and several apps have made a sale of that id in {currency}", verb(*kind))]
     SaleAmbiguous {
@@ -128,7 +140,7 @@ impl Unrated {
     #[must_use]
     pub fn lacking_sale(&self) -> Option<&str> {
         match self {
-            Self::SaleUnknown { sale, .. } => Some(sale),
+            Self::SaleUnknown { sale, .. } | Self::SaleElsewhere { sale, .. } => Some(sale),
             Self::TooLarge
             | Self::SumTooLarge
             | Self::Lacks(_)

@@ -55,8 +55,8 @@ pub fn event_key(sale: &SaleKey, transaction: &Transaction) -> EventKey {
 pub struct Totals {
     running: Running,
     sales: Table<SaleKey, Sale>,
-    /// Whose sales have an id: of many apps, if their upstreams give ids by themselves.
-    apps: Table<(String, Currency), Vec<AppId>>,
+    /// Whose sales have an id, and in which currency: of many apps, if their upstreams give ids by themselves.
+    apps: Table<String, Vec<(Currency, AppId)>>,
     /// Where apps are: those of one environment never speak of sales of another. None of an app that is not registered.
     environments: Table<AppId, Option<Environment>>,
     events: BTreeMap<EventKey, Event>,
@@ -108,9 +108,9 @@ impl Totals {
     }
 
     fn put_sale(&mut self, key: SaleKey, sale: Sale) {
-        let apps = self.apps.entry((key.id.clone(), key.currency)).or_default();
-        if !apps.contains(&key.app) {
-            apps.push(key.app.clone());
+        let apps = self.apps.entry(key.id.clone()).or_default();
+        if !apps.iter().any(|(currency, app)| (currency, app) == (&key.currency, &key.app)) {
+            apps.push((key.currency, key.app.clone()));
         }
         self.sales.insert(key, sale);
     }
@@ -181,15 +181,21 @@ impl Totals {
 
     /// The sales of that id of all apps that are where the one of `named` is.
     fn alike(&self, named: &SaleKey) -> impl Iterator<Item = SaleKey> {
-        let apps = self.apps_with(named).iter();
         let here = self.environment(&named.app);
-        apps.filter(move |app| self.environment(app) == here)
+        self.apps_with(named)
+            .filter(move |app| self.environment(app) == here)
             .map(move |app| SaleKey { app: app.clone(), ..named.clone() })
     }
 
-    /// The apps that have a sale of that id.
-    pub(in crate::billing) fn apps_with(&self, named: &SaleKey) -> &[AppId] {
-        self.apps.get(&(named.id.clone(), named.currency)).map(Vec::as_slice).unwrap_or_default()
+    /// The apps that have a sale of that id in that currency.
+    pub(in crate::billing) fn apps_with(&self, named: &SaleKey) -> impl Iterator<Item = &AppId> {
+        let currency = named.currency;
+        self.with_id(&named.id).iter().filter(move |(of, _)| *of == currency).map(|(_, app)| app)
+    }
+
+    /// The apps that have a sale of that id, each with the sale's currency.
+    pub(in crate::billing) fn with_id(&self, id: &str) -> &[(Currency, AppId)] {
+        self.apps.get(id).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Whether it is known where an app is.
@@ -207,17 +213,21 @@ impl Totals {
         self.environments.insert(app, environment);
     }
 
-    /// Whether the sale that a transaction may be of is known in another currency.
-    pub(in crate::billing) fn is_in_another_currency(
-        &self,
-        call: &Billable,
-        transaction: &Transaction,
-    ) -> bool {
+    /// The sales that a transaction could be of if they were in its currency, in order.
+    pub(in crate::billing) fn elsewhere(&self, call: &Billable, transaction: &Transaction) -> Vec<SaleKey> {
         let own = sale_key(call, transaction);
-        let is_any = transaction.details.reach == Reach::AnyApp;
-        self.sales
-            .keys()
-            .any(|key| key.id == own.id && key.currency != own.currency && (is_any || key.app == own.app))
+        let here = self.environment(&own.app);
+        let may_be_of = |app: &AppId| match transaction.details.reach {
+            Reach::OwnApp => *app == own.app,
+            Reach::AnyApp => self.environment(app) == here,
+        };
+        let others = self.with_id(&own.id).iter();
+        let others = others.filter(|(currency, app)| *currency != own.currency && may_be_of(app));
+        let mut sales: Vec<SaleKey> = others
+            .map(|(currency, app)| SaleKey { app: app.clone(), id: own.id.clone(), currency: *currency })
+            .collect();
+        sales.sort_unstable();
+        sales
     }
 
     /// Whether it is known what sales of a family come to together.

@@ -12,6 +12,7 @@ mod identity;
 mod keys;
 mod ledger;
 mod open;
+mod open_exceptions;
 mod policy;
 mod proof_keys;
 mod signature_keys;

@@ -102,7 +102,7 @@ async fn each_exception_is_listed_and_the_rest_is_rated(place: Place) {
         (id(1), "evidence"),
         (id(2), "plan"),
         (id(3), "plan"),
-        (id(4), "transaction"),
+        (id(4), "unknown"),
         (id(5), "transaction"),
         (id(10), "evidence"),
         (id(11), "nothing"),
@@ -227,7 +227,7 @@ async fn a_refund_that_comes_again_before_its_sale_is_asked_about_once(place: Pl
     let back = |number| usage(number, 1, Some(refund_named("r-1", "o-1", 4_000)));
     record(&store, 1, &[back(1), back(2)]).await;
     record(&store, 3, &[back(3)]).await;
-    assert_eq!(ids(&store).await, [(id(1), "transaction")]);
+    assert_eq!(ids(&store).await, [(id(1), "unknown")]);
     decide(&store, &id(1), Decision::Waive).await.unwrap();
     record(&store, 4, &[usage(4, 1, Some(sale("o-1", 10_000)))]).await;
     assert_eq!(total(&store).await, "2.54", "what was waived is not counted after all");
@@ -247,7 +247,7 @@ async fn without_a_share_a_refund_before_its_sale_waits_once_and_asks_nobody(pla
     assert_eq!(ids(&store).await, []);
     assert_eq!(total(&store).await, "0.03");
     record(&store, 4, &[back(4, 5_000)]).await;
-    assert_eq!(ids(&store).await, [(id(4), "transaction")], "it is not the same again");
+    assert_eq!(ids(&store).await, [(id(4), "amount")], "it is not the same again");
     // It turns out to be under another plan, which takes a share.
     record(&store, 5, &[usage(5, 1, Some(sale("o-1", 10_000)))]).await;
     assert_eq!(total(&store).await, "1.55");
@@ -330,11 +330,11 @@ async fn a_plan_that_comes_later_rates_what_waited_for_it(place: Place) {
 async fn a_refund_before_its_sale_is_rated_when_that_comes(place: Place) {
     let store = opened(&place).await;
     record(&store, 1, &[usage(1, 1, Some(refund("o-1", 4_000)))]).await;
-    assert_eq!(ids(&store).await, [(id(1), "transaction")]);
+    assert_eq!(ids(&store).await, [(id(1), "unknown")]);
     let mut elsewhere = usage(2, 1, Some(sale("o-1", 10_000)));
     elsewhere.app = super::seed::app("app_2");
     record(&store, 2, &[elsewhere]).await;
-    assert_eq!(ids(&store).await, [(id(1), "transaction")], "another app's sale is another sale");
+    assert_eq!(ids(&store).await, [(id(1), "unknown")], "another app's sale is another sale");
     record(&store, 3, &[usage(3, 1, Some(sale("o-1", 10_000)))]).await;
     assert!(ids(&store).await.is_empty());
     // Two fees, a share of 2.50, 1.00 of it given back.

@@ -30,6 +30,8 @@ mod ledger;
 mod lifecycle;
 mod manual;
 mod many;
+mod mismatched;
+mod mismatches;
 mod months;
 mod notice;
 mod oracle;

@@ -22,6 +22,7 @@ on_both_stores! {
     a_cause_that_comes_again_changes_nothing_and_is_no_other,
     what_timed_out_goes_back_once_whoever_looks,
     what_cannot_time_out_holds_up_nothing,
+    what_is_damaged_holds_up_nothing_and_is_found,
     a_clock_that_jumps_ahead_gives_nothing_back,
     no_more_is_taken_of_what_waits_than_there_is_whoever_tries,
     what_waits_and_was_tampered_with_is_found,
@@ -167,6 +168,25 @@ async fn what_cannot_time_out_holds_up_nothing(place: Place) {
     for timed_out in [1, 0] {
         assert_eq!(time_out(&store, late, &RecordTimes::default()).await.unwrap(), timed_out);
     }
+    store.close().await;
+}
+
+async fn what_is_damaged_holds_up_nothing_and_is_found(place: Place) {
+    let store = booked(&place).await;
+    for cause in ["call-1", "call-2"] {
+        waits(&store, cause, &hold(100)).await.unwrap();
+    }
+    place.tamper(&without(&place, "ledger_pending_stays", "ledger_pending")).await;
+    let damage = "update ledger_pending set held = source \
+                  where number = (select number from ledger_transaction where cause = 'call-1')";
+    place.tamper(damage).await;
+    let late = november().plus(HOUR);
+    for timed_out in [1, 0] {
+        assert_eq!(time_out(&store, late, &RecordTimes::default()).await.unwrap(), timed_out);
+    }
+    let refused = becomes(&store, ("call-1", "a"), &Resolution::Voided, late).await;
+    assert!(matches!(&refused, Err(WaitError::Damaged { cause, .. }) if cause == "call-1"), "{refused:?}");
+    found(&check(&store).await.unwrap().findings, "call-1: nothing can become of what waits by it");
     store.close().await;
 }
 

@@ -1,5 +1,7 @@
 //! `tollgate exceptions` against a listening admin API: what someone knows of a call is said on the command line.
 
+use std::time::Duration;
+
 use tollgate::domain::id::PartnerId;
 use tollgate::domain::share::{Earned, Held, Receiver, Share};
 use tollgate::domain::split::Split;
@@ -9,6 +11,8 @@ use super::administration::{json, run};
 use crate::admin::books::with_doubted;
 use crate::admin::world::World;
 use crate::billing::seed::{at, plan, record, refund_named, register, sale, tariff, usage};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 const WHO: [&str; 4] = ["--who", "li", "--why", "the shop's books"];
 
@@ -95,6 +99,52 @@ async fn what_is_pending_of_a_share_is_told_beside_what_is_charged() {
     }
     let again = json(&world, &[&rate[..], &sale[..], &WHO[..]].concat()).await;
     assert_eq!(again["pending_share"]["amount"], "1.10");
+}
+
+#[tokio::test]
+async fn a_pending_share_is_told_in_words_beside_what_is_posted_of_it() {
+    let world = World::new().await;
+    let mut tariff = tariff("0.01", 0, "2.5");
+    if let Some(Share { items }) = &mut tariff.share {
+        let item = items.first_mut().unwrap();
+        (item.earned, item.settles_within) = (Earned::OnSettlement, Some(DAY * 7));
+    }
+    register(&world.store, &plan("standard", 1), &tariff).await;
+    record(&world.store, 1, &[usage(1, 1, Some(sale("o-1", 10_000)))]).await;
+    let usage = id(1);
+    let says =
+        "2.50 CNY of the share of sale o-1 is pending: it stands on no statement until its money moved.";
+    for (advance, due) in [
+        (DAY, "Its plan has that happen by 2026-12-01T08:00:00Z."),
+        (DAY * 7, "That should have been by 2026-12-01T08:00:00Z."),
+    ] {
+        world.clock.advance(advance);
+        let shown = run(&world, &["usage", "show", &usage]).await.out;
+        assert!(shown.contains(&format!("{says} {due}")), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_open_is_counted_by_kind_and_chosen_and_what_is_lost_is_told() {
+    let world = with(&[unreadable(1), usage(2, 1, Some(refund_named("r-1", "o-9", 100)))]).await;
+    world.clock.advance(DAY * 2);
+    let summary = run(&world, &["exceptions", "summary"]).await.out;
+    for part in ["evidence", "unknown", "1 to 7 days"] {
+        assert!(summary.contains(part), "no {part:?} in {summary}");
+    }
+    let chosen =
+        json(&world, &["exceptions", "--kind", "unknown", "--older-than", "1d", "--sort", "age"]).await;
+    assert_eq!(chosen.as_array().unwrap().len(), 1, "{chosen}");
+    let none = run(&world, &["exceptions", "--older-than", "3d"]).await;
+    assert!(none.status == 0 && none.err.contains("No such exceptions."), "{}", none.err);
+    assert_eq!(run(&world, &["exceptions", "--kind", "unknown", "summary"]).await.status, 2);
+    let usage = id(1);
+    let lost = ["exceptions", "resolve", &usage, "write-off", "--estimate", "3.00"];
+    assert_eq!(run(&world, &[&lost[..], &WHO[..]].concat()).await.status, 2, "in which currency");
+    let lost = json(&world, &[&lost[..], &["--currency", "CNY"], &WHO[..]].concat()).await;
+    assert_eq!((&lost["outcome"], &lost["evidence"]["estimate"]), (&"written_off".into(), &"3.00".into()));
+    let waived = ["exceptions", "resolve", &usage, "waive", "--currency", "CNY"];
+    assert_eq!(run(&world, &[&waived[..], &WHO[..]].concat()).await.status, 2);
 }
 
 #[tokio::test]

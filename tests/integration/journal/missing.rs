@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tollgate::journal::accepted::accept;
 use tollgate::journal::error::JournalError;
 use tollgate::journal::given_up::give_up;
 use tollgate::journal::journal::Journal;
@@ -88,13 +89,53 @@ fn a_segment_of_another_journal_of_the_node_is_not_read() {
         .into_iter()
         .chain([first - 1, first].map(|position| journal.reader(position).next_batch(7).unwrap_err()))
     {
-        assert!(matches!(&refused, JournalError::OtherBefore(path) if *path == file), "{refused}");
+        assert!(matches!(&refused, JournalError::OtherBefore { path, .. } if *path == file), "{refused}");
     }
     // What follows it does not follow on it.
     let mut reader = journal.reader(last);
-    assert!(matches!(reader.next_batch(7), Err(JournalError::OtherBefore(_))));
+    assert!(matches!(reader.next_batch(7), Err(JournalError::OtherBefore { .. })));
     fs::write(&file, own).unwrap();
     assert_eq!(payloads(&read_all(&mut reader)), texts[usize::try_from(last).unwrap()..]);
+    assert_eq!(payloads(&read_all(&mut journal.reader(0))), texts);
+    journal.close().unwrap();
+}
+
+#[test]
+fn a_segment_that_does_not_follow_is_read_once_somebody_accepts_it_and_no_other_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, texts): (Journal, Vec<String>) = journal(folder.path(), 9);
+    let (file, first, last) = second(folder.path());
+    let own = fs::read(&file).unwrap();
+    let foreign = || {
+        let elsewhere = tempfile::tempdir().unwrap();
+        super::retention::journal(elsewhere.path(), 9).0.close().unwrap();
+        fs::read(second(elsewhere.path()).0).unwrap()
+    };
+    fs::write(&file, foreign()).unwrap();
+    let mut reader = journal.reader(0);
+    let (_, refused) = read_until(&mut reader);
+    let says = refused.to_string();
+    assert!(says.contains(&format!("tollgate journal accept --from {first}")), "{says}");
+    for nowhere in [first + 1, u64::MAX] {
+        let none = accept(folder.path(), nowhere);
+        assert!(matches!(none, Err(JournalError::NoSegment { .. })), "{none:?}");
+    }
+    for _ in 0..2 {
+        accept(folder.path(), first).unwrap();
+    }
+    // What follows it does not follow on it, and is asked about by itself.
+    let (read, refused) = read_until(&mut reader);
+    assert_eq!(read, texts[usize::try_from(first).unwrap() - 1..usize::try_from(last).unwrap()]);
+    assert!(
+        matches!(refused, JournalError::OtherBefore { first: next, .. } if next == last + 1),
+        "{refused}"
+    );
+    accept(folder.path(), last + 1).unwrap();
+    assert_eq!(payloads(&read_all(&mut reader)), texts[usize::try_from(last).unwrap()..]);
+    fs::write(&file, foreign()).unwrap();
+    let (_, refused) = read_until(&mut journal.reader(0));
+    assert!(matches!(refused, JournalError::OtherBefore { path, .. } if path == file), "it is another one");
+    fs::write(&file, own).unwrap();
     assert_eq!(payloads(&read_all(&mut journal.reader(0))), texts);
     journal.close().unwrap();
 }

@@ -3,6 +3,7 @@
 mod carried_on;
 mod carried_on_balances;
 mod carried_on_counts;
+mod carried_on_mismatches;
 mod carried_on_parties;
 mod carried_on_prices;
 mod carried_on_repeats;
