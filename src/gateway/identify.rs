@@ -99,7 +99,7 @@ pub(super) async fn look_up(worker: &Worker, asking: Asking<'_>, body: Body) -> 
         return Ok(Proven { identity: Some(signer.identity), digest: signer.digest });
     }
     let presented = presented::find(shown)?;
-    if worker.shared.directory.may_be_a_guess(presented) {
+    if worker.shared.directory.may_be_of_a_flood(presented, Some(peer.address), moment.monotonic) {
         worker.turns.next().await;
     }
     let known = worker.shared.directory.identify_from(presented, Some(peer.address), moment).await?;

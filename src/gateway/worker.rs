@@ -103,7 +103,7 @@ pub struct Worker {
     pub shared: Arc<Shared>,
     /// Who called lately.
     pub recent: RefCell<Recent>,
-    /// Of calls that may be guesses.
+    /// Of calls that may be of a flood of guesses.
     pub turns: Turns,
     /// Limiter cells.
     pub cells: RefCell<LocalCells>,

@@ -13,6 +13,8 @@ use crate::domain::token_rules::{Binding, TokenRules};
 
 /// The text that selects columns of something, one of them `app`, with that app; first in the order of columns of `k`, if it selects
 /// several. Of each there is a row for each subscription of the app with each balance that pays for it, which nearly always none does.
+/// PostgreSQL finds by an index only what is compared in its collation: settings and subscriptions by the app as `k` names it, not as
+/// the app itself does.
 macro_rules! select_calling {
     ($columns:expr, $from:expr) => {
         select_calling!($columns, $from, by: "")
@@ -27,7 +29,7 @@ macro_rules! select_calling {
             " from ",
             $from,
             ") k join app a on a.id = k.app join partner p on p.id = a.partner \
-             left join client_settings c on c.app = a.id left join subscription s on s.app = a.id \
+             left join client_settings c on c.app = k.app left join subscription s on s.app = k.app \
              left join balance b on b.owner in (a.id, a.partner) and b.ended_at is null \
              and b.owner = case b.owner_kind when 'app' then a.id when 'partner' then a.partner end order by ",
             $order,
@@ -130,7 +132,7 @@ impl Store {
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn calling_app(&self, id: &AppId) -> Result<Option<CallingApp>, StoreError> {
         let rows: Vec<CallingRow<()>> = on!(self.reader(), db => {
-            sqlx::query_as(select_calling!("id as app", "app where id = $1"))
+            sqlx::query_as(select_calling!("$1 as app", "app where id = $1"))
                 .bind(id.as_str())
                 .fetch_all(db)
                 .await

@@ -1,6 +1,7 @@
 //! Which API keys there are is learnt once the node hears of changes, and heard of from then on.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Directory;
@@ -15,13 +16,22 @@ const LEARNT_AT_ONCE: u32 = 10_000;
 const MOST_ASKED: usize = 100;
 
 impl Directory {
-    /// Whether what is presented is an API key that may be a guess: it is none that is remembered.
+    /// Whether what is presented from `address` is an API key as floods of guesses are: none that is remembered, and none that is tried,
+    /// as it is not one at all, was found wrong lately, or cannot be paid for. What is tried, its price bounds.
     #[must_use]
-    pub fn may_be_a_guess(&self, presented: Presented<'_>) -> bool {
-        match presented {
-            Presented::ApiKey(text) => !ApiKey::check(text).is_ok_and(|(_, hash)| self.keys.has(&hash)),
-            Presented::Nothing | Presented::AccessToken(_) | Presented::BoundToken(_) => false,
-        }
+    pub fn may_be_of_a_flood(
+        &self,
+        presented: Presented<'_>,
+        address: Option<IpAddr>,
+        now: Duration,
+    ) -> bool {
+        let Presented::ApiKey(text) = presented else { return false };
+        let Ok((_, hash)) = ApiKey::check(text) else { return true };
+        let is_tried = || {
+            self.guesses.known_wrong(&hash.0, now).is_none()
+                && self.guesses.could_pay_for_key(self.known_keys(), address, now).is_ok()
+        };
+        !self.keys.has(&hash) && !is_tried()
     }
 
     /// Learns which API keys there are, so that a guess need not be looked up. Those that are made meanwhile must be heard of.

@@ -131,7 +131,7 @@ impl Directory {
         remembered.map_err(Arc::unwrap_or_clone)
     }
 
-    fn known_keys(&self) -> KnownKeys {
+    pub(super) fn known_keys(&self) -> KnownKeys {
         match (self.is_learning(), self.knows_existing_keys()) {
             (true, _) => KnownKeys::AtFirst,
             (false, true) => KnownKeys::All,

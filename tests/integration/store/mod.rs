@@ -28,6 +28,7 @@ mod contract_second_factor;
 mod contract_signature_key;
 mod contract_tenure;
 mod contract_tokens;
+mod first_calls;
 mod opening;
 mod seed;
 
