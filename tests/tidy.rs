@@ -99,7 +99,7 @@ const STATUS_CODES: &[(&str, &str)] = &[
     ("src/gateway/respond.rs", "refusals of the data plane"),
     ("src/oauth/error/", "refusals of the OAuth2 server"),
     ("src/admin/problem.rs", "refusals of the admin API"),
-    ("src/admin/answer.rs", "201 for what was made"),
+    ("src/admin/answer.rs", "201 for what was made, 202 for what goes on"),
     ("src/upstream/answer_head.rs", "which answers have no body"),
     ("src/sandbox/", "upstreams of their own"),
 ];

@@ -11,9 +11,9 @@ use super::problem::Problem;
 use super::state::AdminState;
 use super::{
     answer, app, app_balance, app_quota, app_secret, audit, balance, balance_change, client_certificate,
-    credential, doubted_calls, exceptions, grant, health, introspection, key, key_inspection, ledger,
-    linked_account, manual_posting, merchant, named_token, partner, personal_data_read, plan, policy, sale,
-    session, signature_key, signing_key, standing, statement, subscription, switch, token, usage,
+    closing, credential, doubted_calls, exceptions, grant, health, introspection, key, key_inspection,
+    ledger, linked_account, manual_posting, merchant, named_token, partner, personal_data_read, plan, policy,
+    sale, session, signature_key, signing_key, standing, statement, subscription, switch, token, usage,
     waiting_posting,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
@@ -119,7 +119,8 @@ fn books() -> Router<Arc<AdminState>> {
         .route("/exceptions", get(exceptions::list))
         .route("/exceptions/resolve", post(doubted_calls::resolve))
         .route("/exceptions/{id}/resolve", post(exceptions::resolve))
-        .route("/statements", get(statement::list).post(statement::close))
+        .route("/statements", get(statement::list).post(closing::close))
+        .route("/statements/closings/{period}", get(closing::get))
         .route("/statements/{period}/{app}", get(statement::get))
         .route("/statements/{period}/{app}/content", get(statement::content))
         .route("/statements/{period}/{app}/charges", get(statement::charges))

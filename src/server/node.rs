@@ -267,15 +267,14 @@ impl Node {
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::time_out_pending(services.clone())),
             tokio::spawn(housekeeping::alert_balances(services.clone())),
+            tokio::spawn(housekeeping::resume_closings(services.clone())),
+            tokio::spawn(housekeeping::close_periods(services.clone(), settings.node.clone())),
             tokio::spawn(housekeeping::write_down_moves(services.clone(), settings.node.clone())),
             tokio::spawn(housekeeping::note_last_uses(services.store.clone(), services.last_uses.clone())),
             tokio::spawn(housekeeping::note_key_uses(services.store.clone(), services.key_uses.clone())),
             tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),
             tokio::spawn(housekeeping::follow_upstreams(services.live.clone(), tokens.clone())),
-            tokio::spawn(housekeeping::rotate_signing_keys(
-                services.signing_keys.clone(),
-                services.live.clone(),
-            )),
+            tokio::spawn(housekeeping::rotate_signing_keys(services.clone())),
             tokio::spawn(following::follow_changes(Follower {
                 store: services.store.clone(),
                 directory: services.directory.clone(),
