@@ -92,6 +92,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("anyhow", &["src/cli/", "src/main.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("comfy_table", &["src/cli/"]),
+    ("indicatif", &["src/cli/progress.rs"]),
 ];
 
 /// Where status codes stand: the one place of each surface, and what names one without answering a refusal.

@@ -14,6 +14,7 @@ mod borne;
 mod cancelled;
 mod clocks;
 mod closing;
+mod closing_nodes;
 mod crash;
 mod damaged_store;
 mod doubtful;
