@@ -92,6 +92,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("anyhow", &["src/cli/", "src/main.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("comfy_table", &["src/cli/"]),
+    ("indicatif", &["src/cli/progress.rs"]),
 ];
 
 /// Where status codes stand: the one place of each surface, and what names one without answering a refusal.
@@ -99,7 +100,7 @@ const STATUS_CODES: &[(&str, &str)] = &[
     ("src/gateway/respond.rs", "refusals of the data plane"),
     ("src/oauth/error/", "refusals of the OAuth2 server"),
     ("src/admin/problem.rs", "refusals of the admin API"),
-    ("src/admin/answer.rs", "201 for what was made"),
+    ("src/admin/answer.rs", "201 for what was made, 202 for what goes on"),
     ("src/upstream/answer_head.rs", "which answers have no body"),
     ("src/sandbox/", "upstreams of their own"),
 ];

@@ -33,6 +33,12 @@ pub(super) fn created(location: &str, value: Value) -> Answer {
     Ok((http::StatusCode::CREATED, [(LOCATION, location)], axum::Json(value)).into_response())
 }
 
+/// 202 with how far that is which goes on, and where to ask for it.
+pub(super) fn accepted(location: &str, value: Value) -> Answer {
+    let location = HeaderValue::from_str(location).map_err(|_| Problem::Internal)?;
+    Ok((http::StatusCode::ACCEPTED, [(LOCATION, location)], axum::Json(value)).into_response())
+}
+
 /// Gives each request an id, traces it, and finishes its answer.
 pub(super) async fn finish(
     State(state): State<Arc<AdminState>>,

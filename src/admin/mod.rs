@@ -17,6 +17,7 @@ mod balance;
 mod balance_change;
 mod client_certificate;
 mod client_fields;
+mod closing;
 mod credential;
 mod credential_fields;
 mod doubted_calls;

@@ -36,6 +36,8 @@ pub(super) enum Problem {
     NoSuchName(String),
     /// What should be made is there already, or the state of things does not allow it.
     Conflict(String),
+    /// A period has ended, and is left open for what comes late.
+    InGrace(String),
     /// The body is no JSON object.
     NotJson(String),
     /// The body is not called JSON.
@@ -66,7 +68,7 @@ pub fn codes() -> Vec<(&'static str, u16, &'static str)> {
 }
 
 /// One of each code.
-fn each() -> [Problem; 16] {
+fn each() -> [Problem; 17] {
     [
         Problem::Unauthenticated,
         Problem::ReadOnly(String::new()),
@@ -74,6 +76,7 @@ fn each() -> [Problem; 16] {
         Problem::MethodNotAllowed,
         Problem::NotFound(""),
         Problem::Conflict(String::new()),
+        Problem::InGrace(String::new()),
         Problem::NotJson(String::new()),
         Problem::UnsupportedMediaType,
         Problem::BodyTooLarge,
@@ -94,7 +97,7 @@ impl Problem {
             Self::ReadOnly(_) => StatusCode::FORBIDDEN,
             Self::NoSuchPath | Self::NotFound(_) | Self::NoSuchName(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict(_) | Self::PolicyRefused(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::InGrace(_) | Self::PolicyRefused(_) => StatusCode::CONFLICT,
             Self::NotJson(_) => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -114,6 +117,7 @@ impl Problem {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound(_) | Self::NoSuchName(_) => "not_found",
             Self::Conflict(_) => "conflict",
+            Self::InGrace(_) => "in_grace",
             Self::NotJson(_) => "body_not_json",
             Self::UnsupportedMediaType => "media_type_unsupported",
             Self::BodyTooLarge => "body_too_large",
@@ -135,6 +139,7 @@ impl Problem {
             Self::MethodNotAllowed => "The path does not have this method",
             Self::NotFound(_) | Self::NoSuchName(_) => "There is no such thing",
             Self::Conflict(_) => "That does not fit what is there",
+            Self::InGrace(_) => "The period is left open for what comes late",
             Self::NotJson(_) => "The body is not a JSON object",
             Self::UnsupportedMediaType => "The body must be application/json",
             Self::BodyTooLarge => "The body is too large",
@@ -160,6 +165,7 @@ impl Problem {
             Self::NotFound(what) => format!("There is no such {what}."),
             Self::NoSuchName(text)
             | Self::Conflict(text)
+            | Self::InGrace(text)
             | Self::NotJson(text)
             | Self::PolicyUnreadable(text)
             | Self::PolicyRefused(text) => text.clone(),
@@ -194,6 +200,7 @@ impl Problem {
             | Self::NotFound(_)
             | Self::NoSuchName(_)
             | Self::Conflict(_)
+            | Self::InGrace(_)
             | Self::NotJson(_)
             | Self::UnsupportedMediaType
             | Self::BodyTooLarge

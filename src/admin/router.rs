@@ -11,10 +11,10 @@ use super::problem::Problem;
 use super::state::AdminState;
 use super::{
     answer, app, app_balance, app_quota, app_secret, audit, balance, balance_change, client_certificate,
-    credential, doubted_calls, exceptions, grant, health, introspection, key, key_inspection, ledger,
-    linked_account, manual_posting, merchant, named_token, open_exceptions, partner, personal_data_read,
-    plan, policy, proof_key, sale, session, signature_key, signing_key, standing, statement, subscription,
-    switch, token, usage, waiting_posting,
+    closing, credential, doubted_calls, exceptions, grant, health, introspection, key, key_inspection,
+    ledger, linked_account, manual_posting, merchant, named_token, open_exceptions, partner,
+    personal_data_read, plan, policy, proof_key, sale, session, signature_key, signing_key, standing,
+    statement, subscription, switch, token, usage, waiting_posting,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
 use crate::domain::identity::{App, Merchant, Partner};
@@ -123,7 +123,8 @@ fn books() -> Router<Arc<AdminState>> {
         .route("/exceptions/summary", get(open_exceptions::summary))
         .route("/exceptions/resolve", post(doubted_calls::resolve))
         .route("/exceptions/{id}/resolve", post(exceptions::resolve))
-        .route("/statements", get(statement::list).post(statement::close))
+        .route("/statements", get(statement::list).post(closing::close))
+        .route("/statements/closings/{period}", get(closing::get))
         .route("/statements/{period}/{app}", get(statement::get))
         .route("/statements/{period}/{app}/content", get(statement::content))
         .route("/statements/{period}/{app}/charges", get(statement::charges))

@@ -1,4 +1,4 @@
-//! Statements of open and closed periods, down to each charge; and the closing of a period.
+//! Statements of open and closed periods, down to each charge.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,19 +9,15 @@ use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use super::administrator::Administrator;
 use super::answer::{Answer, ok};
-use super::fields::{self, Fields};
 use super::page::whole;
 use super::parameters::{Ids, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
-use crate::billing::plans::keep_due;
 use crate::billing::statement::export::{
     charge_to_json, period_charge_to_json, to_csv, to_html, to_json_with_status,
 };
-use crate::billing::statement::{self, CloseEarly, StatementError};
-use crate::domain::action::Action;
+use crate::billing::statement::{self, StatementError};
 use crate::domain::id::AppId;
 use crate::domain::money::Currency;
 use crate::domain::period_charge::PeriodCharge;
@@ -50,34 +46,6 @@ async fn foresee(state: &AdminState, period: Period, app: &AppId) -> Result<Vec<
 
 fn zone(state: &AdminState) -> Zone {
     state.policies.load().platform.zone.clone()
-}
-
-/// `POST /admin/statements`: closes a period. Closing it again changes nothing.
-pub(super) async fn close(
-    State(state): State<Arc<AdminState>>,
-    who: Administrator,
-    mut body: Fields,
-) -> Answer {
-    let period = body.required("period", fields::text::<Period>);
-    let early = body.optional("early", fields::flag);
-    let built = period.zip(early);
-    let (period, early) = body.finish(built)?;
-    let early = if early.unwrap_or(false) { CloseEarly::Allowed } else { CloseEarly::Refused };
-    let (policies, now) = (state.policies.load(), state.clock.now());
-    let zone = policies.platform.zone.clone();
-    // What subscriptions cost by the month goes by the versions that the books keep, also where no call has come since.
-    keep_due(&state.store, &policies, now).await?;
-    let what = json!({ "early": early == CloseEarly::Allowed });
-    let store = who.recording(&state, (Action::StatementClose, &*period.to_string()), (None, Some(&what)));
-    let closed = statement::close(&store, period, (&zone, now), early).await?;
-    tracing::info!(%period, again = closed.was_closed, "a billing period was closed");
-    let mut answer = whole(&statement::show(&state.store, period, None).await?, to_json_with_status);
-    answer["period"] = json!(period.to_string());
-    answer["was_closed"] = json!(closed.was_closed);
-    // Not a refusal: what is decided about them later is on the next statement.
-    let span = (period.start(&zone), period.end(&zone));
-    answer["open_exceptions"] = json!(state.store.open_exceptions_between(span).await?);
-    ok(answer)
 }
 
 /// `GET /admin/statements/{period}/{app}?currency=`, a statement for each currency, or that in one, as JSON, CSV or HTML, as `Accept`
@@ -242,34 +210,4 @@ async fn name_calls(state: &AdminState, charges: &mut Value) -> Result<(), Probl
         charge["method"] = json!(call.map(|call| call.method.as_str()));
     }
     Ok(())
-}
-
-impl From<StatementError> for Problem {
-    fn from(error: StatementError) -> Self {
-        match error {
-            StatementError::StillOpen(period, end) => Self::Conflict(format!(
-                "Period {period} runs until {end}; close it after that. To close it now, say so (\"early\": true, or \
-                 --early on the command line): what is used in it from now on is billed with the next period."
-            )),
-            StatementError::NotBegun(period, start) => {
-                Self::Conflict(format!("Period {period} begins at {start}; it can be closed after that."))
-            }
-            StatementError::EarlierOpen(period, earlier) => Self::Conflict(format!(
-                "Period {earlier} is open, and has charges or some are due at its close; close it before {period}."
-            )),
-            StatementError::Content(error) => {
-                tracing::error!(%error, "a final statement cannot be read");
-                Self::Internal
-            }
-            StatementError::Store(error) => error.into(),
-            StatementError::Posting(error) => {
-                tracing::error!(%error, "what subscriptions cost by the month cannot be posted");
-                Self::Internal
-            }
-            StatementError::Money(error) => {
-                tracing::error!(%error, "a statement does not add up");
-                Self::Internal
-            }
-        }
-    }
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::closing::close;
 use super::failure::Outcome;
 use super::node::NodeArguments;
 use super::query::{segment, with_query};
@@ -25,14 +26,15 @@ pub(super) struct StatementArguments {
 enum Action {
     /// Close a billing period: its statements are made, and never change again
     ///
-    /// What subscriptions cost by the month is charged then. Closing it again changes nothing and shows the same
-    /// statements. What arrives late, or is corrected, is on the next period's statement. A period that still runs is
-    /// closed only if you ask for it with --early.
+    /// What subscriptions cost by the month is charged then. Closing it again changes nothing; if it was interrupted, it
+    /// goes on where it was. What arrives late, or is corrected, is on the next period's statement. A period that still
+    /// runs, or is left open for what comes late (billing.grace in platform.yaml), is closed only if you ask for it with
+    /// --early.
     Close {
         /// The period, such as 2026-11
         #[arg(long, value_name = "MONTH")]
         period: Period,
-        /// Close it although it still runs: what is used in it from now on is billed with the next period
+        /// Close it although it still runs or may get late calls: what comes in it from now on is billed with the next period
         #[arg(long)]
         early: bool,
     },
@@ -163,10 +165,7 @@ const CHARGES: &[Column] = &[
 pub(super) fn run(arguments: StatementArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
-        Action::Close { period, early } => {
-            let body = json!({ "period": period.to_string(), "early": early });
-            close(&node.post("/admin/statements", &body)?, period, screen)
-        }
+        Action::Close { period, early } => close(&node, (period, early), screen),
         Action::List { period, app } => {
             let period = period.map(|period| period.to_string());
             let query = [("app", app.as_deref()), ("period", period.as_deref())];
@@ -186,23 +185,6 @@ pub(super) fn run(arguments: StatementArguments, screen: &Screen) -> Outcome {
                     .with_context(|| format!("cannot write {}", file.display()))?),
                 None => screen.bytes(&exported),
             }
-        }
-    }
-}
-
-fn close(closed: &Value, period: Period, screen: &Screen) -> Outcome {
-    if screen.format() == Format::Json {
-        return screen.json(closed);
-    }
-    let statements = closed["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-    screen.list(statements, COLUMNS, "Nothing was used in that period.")?;
-    let again = if closed["was_closed"] == true { " already; nothing has changed" } else { "" };
-    screen.note(&format!("Period {period} is closed{again}."))?;
-    match closed["open_exceptions"].as_u64().unwrap_or(0) {
-        0 => Ok(()),
-        1 => screen.note("1 call of this period is not rated yet: see tollgate exceptions"),
-        count => {
-            screen.note(&format!("{count} calls of this period are not rated yet: see tollgate exceptions"))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Policy files → checked → compiled [`snapshot::Snapshot`].
 
 pub mod asked_of_caller;
+pub mod billing_terms;
 pub mod body_reading;
 pub mod compile;
 pub mod diagnostic;

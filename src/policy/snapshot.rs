@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::asked_of_caller::AskedOfCaller;
+use super::billing_terms::BillingTerms;
 use super::body_reading::BodyReading;
 use super::diagnostic::Diagnostic;
 use super::expression::Expression;
@@ -93,6 +94,8 @@ pub struct Platform {
     pub record_times: RecordTimes,
     /// How a node keeps records that are in the books.
     pub archiving: Archiving,
+    /// When billing periods are closed.
+    pub billing: BillingTerms,
     /// Other issuers whose access tokens are taken.
     pub issuers: Vec<Arc<ForeignIssuer>>,
 }

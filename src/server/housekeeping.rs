@@ -13,6 +13,8 @@ use crate::billing::books::BooksTime;
 use crate::billing::books::overdue::{Asked, Looked, ask_overdue};
 use crate::billing::ledger::pending::time_out;
 use crate::billing::plans::moves::{next_due, write_down};
+use crate::billing::statement::StatementError;
+use crate::billing::statement::closing::{close_due, go_on};
 use crate::credential::key_uses::KeyUses;
 use crate::domain::id::{NodeId, RouteName};
 use crate::domain::time::{Clock, Timestamp};
@@ -45,6 +47,10 @@ const MOVES_EVERY: Duration = Duration::from_secs(10);
 const MOVES_AGAIN: Duration = Duration::from_secs(600);
 /// How often it is looked how far balances are used.
 const BALANCES_EVERY: Duration = Duration::from_secs(15);
+/// How often it is looked whether a period is closed whose statements nobody makes, as the node that closed it has died.
+const CLOSINGS_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether a period is to be closed.
+const CLOSE_EVERY: Duration = Duration::from_secs(600);
 /// How often the store forgets what has expired.
 const STORE_EVERY: Duration = Duration::from_secs(600);
 /// Rest between two rounds of the store, so that calls come in between.
@@ -74,6 +80,8 @@ pub(super) fn start(services: &Services, kept: Kept, node: &NodeId) -> Vec<JoinH
         tokio::spawn(time_out_pending(services.clone())),
         tokio::spawn(ask_about_overdue(services.clone())),
         tokio::spawn(alert_balances(services.clone())),
+        tokio::spawn(resume_closings(services.clone())),
+        tokio::spawn(close_periods(services.clone(), node.clone())),
         tokio::spawn(write_down_moves(services.clone(), node.clone())),
         tokio::spawn(note_last_uses(store.clone(), services.last_uses.clone())),
         tokio::spawn(note_key_uses(store.clone(), services.key_uses.clone())),
@@ -297,6 +305,46 @@ async fn write_down_moves(services: Services, node: NodeId) {
             Err(error) => tracing::warn!(%error, "which subscriptions moved is not written down for now"),
         }
     }
+}
+
+/// Goes on with closings of periods, whoever began them, for ever. Any node does so for all.
+async fn resume_closings(services: Services) {
+    let Services { store, clock, .. } = services;
+    let mut interval = tokio::time::interval(CLOSINGS_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        if let Err(error) = make_statements(&store, &*clock).await {
+            tracing::warn!(%error, "a period that is closed lacks statements for now");
+        }
+    }
+}
+
+async fn make_statements(store: &Store, clock: &dyn Clock) -> Result<(), StatementError> {
+    while go_on(store, clock.now()).await? {
+        tokio::time::sleep(STORE_REST).await;
+    }
+    Ok(())
+}
+
+/// Closes periods that the policies leave to the nodes, for ever. Whichever node is first does so for all.
+async fn close_periods(services: Services, node: NodeId) {
+    let mut interval = tokio::time::interval(CLOSE_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        if let Err(error) = close_all_due(&services, &node).await {
+            tracing::warn!(%error, "no billing period is closed for now");
+        }
+    }
+}
+
+async fn close_all_due(services: &Services, node: &NodeId) -> Result<(), StatementError> {
+    let Services { store, live, clock, .. } = services;
+    while let Some(period) = close_due(store, &live.load(), (node, clock.now())).await? {
+        tracing::info!(%period, "a billing period was closed, as its grace has ended");
+    }
+    Ok(())
 }
 
 /// Has the store forget what has expired, for ever.

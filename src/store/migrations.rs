@@ -83,6 +83,7 @@ const STEPS: &[Step] = &[
     step!(49, "usage_counts", "0049_usage_counts.sql"),
     step!(50, "caps", "0050_caps.sql"),
     step!(51, "rests", "0051_rests.sql"),
+    step!(52, "closings", "0052_closings.sql"),
     step!(53, "runs", "0053_runs.sql"),
     step!(54, "mismatches", "0054_mismatches.sql"),
     step!(55, "proof_keys", "0055_proof_keys.sql"),
@@ -144,6 +145,7 @@ async fn apply(transaction: &mut Transaction) -> Result<(), StoreError> {
     transaction.lock(Exclusive::Migration).await?;
     // A node of an older program goes on until it is replaced; it keeps no books from then on.
     transaction.lock(Exclusive::Billing).await?;
+    transaction.lock(Exclusive::Closing).await?;
     let applied = match transaction.connection() {
         Arm::Sqlite(connection) => {
             migrator(STEPS, |step| step.sqlite).run_direct(None, connection, false).await

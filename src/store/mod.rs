@@ -41,6 +41,7 @@ pub mod charged_rate;
 pub mod client;
 pub mod client_assertion;
 mod client_certificate;
+pub mod closing;
 pub mod device_code;
 mod disagreement;
 mod dpop_proof;

@@ -42,6 +42,8 @@ pub enum Exclusive {
     Migration,
     /// Rate, post and close periods.
     Billing,
+    /// Make the statements of a period that is closed.
+    Closing,
     /// Change which signing keys there are.
     SigningKeys,
     /// Change which proof keys there are.
@@ -61,6 +63,7 @@ impl Exclusive {
             Self::SigningKeys => 0x7467_0003,
             Self::AdminTokens => 0x7467_0004,
             Self::KillSwitches => 0x7467_0005,
+            Self::Closing => 0x7467_0006,
             Self::ProofKeys => 0x7467_0007,
         }
     }
@@ -157,7 +160,7 @@ impl Transaction {
         self.lock(what).await?;
         match what {
             // Only now is it seen what was done under the lock.
-            Exclusive::Billing => migrations::check_within(self).await,
+            Exclusive::Billing | Exclusive::Closing => migrations::check_within(self).await,
             Exclusive::Migration
             | Exclusive::SigningKeys
             | Exclusive::ProofKeys

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::close::StatementError;
+use super::error::StatementError;
 use crate::domain::charge::{ChargeKind, LineKey};
 use crate::domain::id::{AppId, PlanName, ProductName, SubscriptionId};
 use crate::domain::identity::Subscription;

@@ -6,13 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::close::StatementError;
+use super::error::StatementError;
+use crate::domain::charge::LineKey;
 use crate::domain::id::{AppId, BalanceId, PartnerId};
 use crate::domain::money::{Amount, Currency, MoneyError};
 use crate::domain::statement::{Paid, Statement};
 use crate::domain::time::Period;
 use crate::store::Transaction;
 use crate::store::balance_spent::Billed;
+use crate::store::closing::PaidOf;
 
 /// Who owes a statement: of which app, which partner, in which currency.
 pub(in crate::billing) type Payer = (AppId, PartnerId, Currency);
@@ -22,19 +24,33 @@ pub(in crate::billing) fn payer_of(statement: &Statement) -> Payer {
     (statement.app.clone(), statement.partner.clone(), statement.currency)
 }
 
-/// Has draft statements of a period, of one app if it is named, tell what balances have paid of them by now. Gives what of all fees on
-/// statements up to these each balance has paid, in minor units.
+/// Who owes the statement on which a line stands.
+pub(super) fn payer_of_line(key: &LineKey) -> Payer {
+    (key.app.clone(), key.partner.clone(), key.currency)
+}
+
+/// What balances have paid by now of the statements of a period that `payers` owe: of all, or of one app, if it is named.
 ///
 /// # Errors
 /// [`StatementError`].
-pub(super) async fn tell_paid(
+pub(super) async fn paid_by_now(
     transaction: &mut Transaction,
-    statements: &mut [Statement],
     (period, app): (Period, Option<&AppId>),
-) -> Result<BTreeMap<BalanceId, i64>, StatementError> {
+    payers: &BTreeSet<Payer>,
+) -> Result<FromBalances, StatementError> {
     let mut billed = transaction.billed(period, app).await?;
-    billed.extend(on_statements(transaction.fallen(period, app).await?, statements));
-    let FromBalances { paid, settled } = from_balances(&billed)?;
+    let mut fallen = transaction.fallen(period, app).await?;
+    // The others are on a later one.
+    fallen.retain(|one| payers.contains(&payer(one)));
+    billed.append(&mut fallen);
+    Ok(from_balances(&billed)?)
+}
+
+/// Has draft statements tell what balances had `paid` of them.
+///
+/// # Errors
+/// [`MoneyError`].
+pub(super) fn tell_paid(statements: &mut [Statement], paid: &PaidOf) -> Result<(), MoneyError> {
     for statement in statements {
         let from_balance = Amount {
             minor: paid.get(&payer_of(statement)).copied().unwrap_or(0),
@@ -44,23 +60,16 @@ pub(super) async fn tell_paid(
         let left = statement.totals.total.checked_add(Amount { minor, ..from_balance })?;
         statement.paid = Some(Paid { from_balance, left });
     }
-    Ok(settled)
-}
-
-/// Those that are told on one of the statements. The others are on a later one.
-fn on_statements(mut fallen: Vec<Billed>, statements: &[Statement]) -> Vec<Billed> {
-    let payers: BTreeSet<_> = statements.iter().map(|one| (&one.app, &one.partner, one.currency)).collect();
-    fallen.retain(|one| payers.contains(&(&one.app, &one.partner, one.currency)));
-    fallen
+    Ok(())
 }
 
 /// What balances have paid, in minor units.
 #[derive(Debug, Default)]
-struct FromBalances {
+pub(super) struct FromBalances {
     /// Of what stands on the statements of a period.
-    paid: BTreeMap<Payer, i64>,
+    pub(super) paid: PaidOf,
     /// Of all that stands on statements by then.
-    settled: BTreeMap<BalanceId, i64>,
+    pub(super) settled: BTreeMap<BalanceId, i64>,
 }
 
 /// What balances have paid of fees, of which `billed` says, in the order of balances and apps, what stands on which. What is not paid

@@ -8,7 +8,8 @@ use std::time::Duration;
 use moka::future::Cache;
 use tokio::sync::Semaphore;
 
-use super::close::{self, StatementError};
+use super::error::StatementError;
+use super::reading;
 use crate::domain::id::AppId;
 use crate::domain::statement::Statement;
 use crate::domain::time::{Clock, Period, Timestamp, Zone};
@@ -63,7 +64,7 @@ impl RunningCharges {
 
     async fn load(&self, app: &AppId, zone: &Zone) -> Result<Running, StatementError> {
         let as_of = self.clock.now();
-        let (period, statements) = close::running(&self.store, app, (zone, as_of)).await?;
+        let (period, statements) = reading::running(&self.store, app, (zone, as_of)).await?;
         Ok(Running { period, as_of, statements })
     }
 }

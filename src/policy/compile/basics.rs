@@ -75,6 +75,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
     let signature_window = signature_window(compiling, document, &file.signed_requests);
     let record_times = super::journal::record_times(compiling, document, &file.journal);
     let archiving = super::journal::archiving(compiling, document, &file.journal);
+    let billing = super::billing::terms(compiling, document, &file.billing);
     let issuers = super::issuers::issuers(compiling, document, &file.issuers);
     Some(Platform {
         name: file.name.clone(),
@@ -92,6 +93,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         unwritable: super::journal::unwritable(&file.journal),
         record_times: record_times?,
         archiving: archiving?,
+        billing: billing?,
         issuers: issuers?,
     })
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod basics;
+mod billing;
 mod binding;
 mod fed;
 mod fees;

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::billing::BillingSection;
 use super::issuers::IssuerEntry;
 use super::login::LoginSection;
 use super::text::{DurationText, SizeText};
@@ -23,6 +24,9 @@ pub struct PlatformFile {
     /// How a node goes on with its journal of usage.
     #[serde(default)]
     pub journal: JournalSection,
+    /// When billing periods are closed.
+    #[serde(default)]
+    pub billing: BillingSection,
     /// Other issuers whose access tokens are taken as credentials, beside the platform's own.
     #[serde(default)]
     pub issuers: Vec<IssuerEntry>,

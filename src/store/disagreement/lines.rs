@@ -30,4 +30,11 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         "select cast(s.number as text) as cause from statement s where s.number <> 1 \
          and not exists (select 1 from statement b where b.number = s.number - 1)",
     ),
+    (
+        "period, whose statements are not as many as it was closed with, or have other numbers",
+        "select p.period as cause from period_closing p left join period_seal f on f.period = p.period \
+         left join (select period, min(number) as first, max(number) as last, count(*) as made from statement group by period) s \
+         on s.period = p.period where s.first <> p.first_number or s.last - s.first + 1 <> s.made or s.made > p.statements \
+         or (f.period is not null and coalesce(s.made, 0) <> p.statements)",
+    ),
 ];

@@ -54,7 +54,8 @@ async fn a_period_without_calls_is_charged_by_the_versions_that_came_into_force(
     let subscription = json!({"app": app, "product": "supply", "plan": "supplier"});
     world.post("/admin/subscriptions", &subscription).await.expect(201);
     world.clock.advance(std::time::Duration::from_secs(8 * 24 * 3600));
-    let closed = world.post("/admin/statements", &json!({"period": "2026-11"})).await.expect(200);
+    world.post("/admin/statements", &json!({"period": "2026-11"})).await.expect(200);
+    let closed = world.get("/admin/statements?period=2026-11").await.expect(200);
     // Seven days of thirty, from the 24th on.
     let line = &closed["items"][0]["lines"][0];
     assert_eq!((&line["kind"], &line["amount"]), (&json!("monthly_fee"), &json!("7.00")), "{closed}");
@@ -296,8 +297,8 @@ async fn a_final_statement_is_given_byte_for_byte() {
     world.get(path).await.expect(404);
     let by = json!({"decision": "rate_by", "who": "li", "why": "w", "units": 1});
     world.post(&format!("/admin/exceptions/{}/resolve", usage_id(1)), &by).await.expect(200);
-    let closed =
-        world.post("/admin/statements", &json!({"period": "2026-11", "early": true})).await.expect(200);
+    world.post("/admin/statements", &json!({"period": "2026-11", "early": true})).await.expect(200);
+    let closed = world.get("/admin/statements?period=2026-11").await.expect(200);
     let content = world.get(path).await;
     assert_eq!((content.status.as_u16(), content.header("content-type")), (200, "application/json"));
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content.body);

@@ -1,5 +1,6 @@
 //! Policy sets from files, as administrators write them.
 
+mod billing;
 mod bound;
 mod broken;
 mod content;

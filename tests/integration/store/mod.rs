@@ -2,6 +2,7 @@
 
 mod carried_on;
 mod carried_on_balances;
+mod carried_on_closings;
 mod carried_on_counts;
 mod carried_on_mismatches;
 mod carried_on_parties;
