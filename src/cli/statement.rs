@@ -129,6 +129,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 const LINES: &[Column] = &[
+    ("line", "/name"),
     ("kind", "/kind"),
     ("plan", "/plan"),
     ("item", "/item"),

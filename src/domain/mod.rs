@@ -69,3 +69,4 @@ pub mod token_rules;
 pub mod transaction;
 pub mod usage;
 pub mod user_code;
+pub mod working;

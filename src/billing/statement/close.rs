@@ -12,6 +12,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use super::accrual;
 use super::content::{self, Unreadable};
 use super::paid::tell_paid;
+use super::workings::tell_workings;
 use crate::billing::ledger::posting::{PostingError, post_fee};
 use crate::domain::charge::LineKey;
 use crate::domain::hexadecimal::hexadecimal;
@@ -93,6 +94,7 @@ pub async fn close(
     let first = transaction.next_statement_number().await?;
     let mut statements = arrange(transaction.line_totals(period, None).await?, period)?;
     let settled = tell_paid(&mut transaction, &mut statements, (period, None)).await?;
+    tell_workings(&mut transaction, period, &mut statements).await?;
     let keep = |(number, statement)| keep(number, statement, now);
     let kept = (first..).zip(&statements).map(keep).collect::<Result<Vec<_>, _>>()?;
     transaction.insert_statements(&kept).await?;

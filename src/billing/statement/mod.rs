@@ -6,7 +6,9 @@ pub mod content;
 pub mod export;
 mod paid;
 pub mod running_charges;
+mod workings;
 
 pub use self::close::{CloseEarly, Closed, StatementError, charges_of, close, foresee, kept, running, show};
 pub(super) use self::close::{arrange, first_open, hash};
 pub(super) use self::paid::{Payer, check_paid, payer_of};
+pub(super) use self::workings::reckoned;

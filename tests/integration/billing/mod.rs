@@ -54,6 +54,7 @@ mod tariffs;
 mod tiers;
 mod usage_postings;
 mod walked;
+mod workings;
 
 /// Declares each test once for each store. A test takes the place of a fresh one.
 macro_rules! on_both_stores {
