@@ -21,6 +21,7 @@ mod credential;
 mod credential_fields;
 mod doubted_calls;
 mod exceptions;
+mod explanation;
 mod fields;
 mod given_transaction;
 mod grant;

@@ -11,9 +11,9 @@ use super::problem::Problem;
 use super::state::AdminState;
 use super::{
     answer, app, app_balance, app_quota, app_secret, audit, balance, balance_change, client_certificate,
-    credential, doubted_calls, exceptions, grant, health, introspection, key, key_inspection, ledger,
-    linked_account, manual_posting, merchant, named_token, partner, personal_data_read, plan, policy, sale,
-    session, signature_key, signing_key, standing, statement, subscription, switch, token, usage,
+    credential, doubted_calls, exceptions, explanation, grant, health, introspection, key, key_inspection,
+    ledger, linked_account, manual_posting, merchant, named_token, partner, personal_data_read, plan, policy,
+    sale, session, signature_key, signing_key, standing, statement, subscription, switch, token, usage,
     waiting_posting,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
@@ -123,6 +123,8 @@ fn books() -> Router<Arc<AdminState>> {
         .route("/statements/{period}/{app}", get(statement::get))
         .route("/statements/{period}/{app}/content", get(statement::content))
         .route("/statements/{period}/{app}/charges", get(statement::charges))
+        .route("/statements/{period}/{app}/explanation", get(explanation::of_line_id))
+        .route("/statement-lines/{name}", get(explanation::of_line))
         .route("/balances", get(balance::list).post(balance::create))
         .route("/balances/{id}", get(balance::get))
         .route("/balances/{id}/deposits", post(balance_change::deposit))

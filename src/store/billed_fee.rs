@@ -23,14 +23,21 @@ pub struct BilledFee {
     pub period: Period,
     /// In which currency.
     pub currency: Currency,
-    /// The place of the promotion of which these units are, from 1; 0: of none.
-    pub promotion: i64,
     /// How many units there are.
-    pub units: i64,
-    /// How many of them are free; below zero where units of before are not any more.
-    pub free: i64,
+    pub count: UnitCount,
     /// What they add, in minor units.
     pub minor: i64,
+}
+
+/// Units that are counted, or were counted otherwise before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnitCount {
+    /// The place of the promotion that they are of, from 1; 0: of none.
+    pub promotion: i64,
+    /// How many come on top.
+    pub units: i64,
+    /// How many of all are free on top; below zero where units of before are not any more.
+    pub free: i64,
 }
 
 row! {
@@ -68,9 +75,7 @@ impl TryFrom<BilledRow> for BilledFee {
             partner: parse("charge_terms.partner", &row.partner)?,
             period: parse("charge_terms.period", &row.period)?,
             currency: parse("charge_terms.currency", &row.currency)?,
-            promotion: row.promotion,
-            units: row.units,
-            free: row.free,
+            count: UnitCount { promotion: row.promotion, units: row.units, free: row.free },
             minor: row.minor,
         })
     }

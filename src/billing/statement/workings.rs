@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::close::StatementError;
 use super::content;
+use super::counting::Counting;
 use super::paid::{Payer, payer_of};
 use crate::billing::ledger::kept_tariffs::KeptTariffs;
 use crate::domain::charge::{ChargeKind, LineKey};
 use crate::domain::money::Amount;
 use crate::domain::plan::PlanRef;
-use crate::domain::running_total::{FeeFamily, Units};
+use crate::domain::running_total::FeeFamily;
 use crate::domain::statement::{Statement, StatementLine};
 use crate::domain::tariff::Tariff;
 use crate::domain::time::Period;
@@ -21,8 +22,6 @@ use crate::store::{StoreError, Transaction};
 
 /// Statements of which the store is asked at once.
 const AT_ONCE: usize = 500;
-/// Most promotions of an item that are believed.
-const MAX_PROMOTIONS: usize = 10_000;
 
 /// Units of an item that are reckoned together, under one version of a plan.
 type Reckoned = (FeeFamily, u32);
@@ -32,7 +31,7 @@ type Reckoned = (FeeFamily, u32);
 ///
 /// # Errors
 /// [`StatementError::Store`].
-pub(super) async fn tell_workings(
+pub(in crate::billing) async fn tell_workings(
     transaction: &mut Transaction,
     period: Period,
     statements: &mut [Statement],
@@ -123,7 +122,9 @@ fn working(
     let (item, currency) = (tariff.fee_named(first.item.as_ref())?, first.currency);
     let before = |fee: &&BilledFee| fee.period != period || fee.partner != first.partner;
     let billed_before = sum(fees.iter().filter(before).map(|fee| fee.minor))?;
-    let units = units(fees)?;
+    let mut counting = Counting::default();
+    fees.iter().try_for_each(|fee| counting.add(fee.count))?;
+    let units = counting.units()?;
     let working = Working {
         steps: item.steps(&units).ok()?,
         exact: item.amount(units.charged(), &units.promoted).ok()?,
@@ -140,28 +141,6 @@ fn working(
 
 fn sum(mut minor: impl Iterator<Item = i64>) -> Option<i64> {
     minor.try_fold(0_i64, |sum, minor| sum.checked_add(minor))
-}
-
-/// All units of which there are fees; none if there are fewer than none.
-fn units(fees: &[BilledFee]) -> Option<Units> {
-    let (mut all, mut free, mut promoted) = (0_i64, 0_i64, Vec::<i64>::new());
-    for fee in fees {
-        match usize::try_from(fee.promotion).ok()?.checked_sub(1) {
-            None => {
-                all = all.checked_add(fee.units)?;
-                free = free.checked_add(fee.free)?;
-            }
-            Some(place) if place < MAX_PROMOTIONS => {
-                promoted.resize(promoted.len().max(place.saturating_add(1)), 0);
-                let units = promoted.get_mut(place)?;
-                *units = units.checked_add(fee.units)?;
-            }
-            Some(_) => return None,
-        }
-    }
-    let count = |units: i64| u64::try_from(units).ok();
-    let promoted = promoted.into_iter().map(count).collect::<Option<_>>()?;
-    Some(Units { all: count(all)?, free: count(free)?, promoted })
 }
 
 /// Has adjustments name the lines that they correct.

@@ -19,6 +19,7 @@ mod doubtful;
 mod early;
 mod excepted;
 mod exceptions;
+mod explained;
 mod floods;
 mod found;
 mod heads;
