@@ -14,6 +14,7 @@ use super::statement::{by_the_month, named, page_of};
 use crate::billing::explain::{CallPlace, ExplainError, Explanation, Reckoning, Which, explain, key_of};
 use crate::billing::statement::export::{charge_to_json, line_to_json};
 use crate::domain::charge::LineKey;
+use crate::domain::location::Location;
 use crate::domain::money::Amount;
 use crate::domain::statement::StatementStanding;
 use crate::domain::working::LineName;
@@ -72,6 +73,7 @@ async fn explained(state: &AdminState, which: Which<'_>, Asked { after, usage }:
     let explanation = explain(&state.store, which, usage.as_deref()).await?;
     let mut answer = shown(&explanation)?;
     answer["charges"] = charges(state, &explanation.line.key, "").await?;
+    answer["rule"] = rule(state, &explanation.line.rule, &answer["charges"]).await?;
     if let Some(usage) = usage {
         answer["call"] = call(state, &explanation, &usage).await?;
     }
@@ -109,7 +111,6 @@ fn shown(explanation: &Explanation) -> Result<Value, Problem> {
             "effective_from": version.as_ref().and_then(|one| one.effective_from).map(|from| from.to_string()),
             "rounding": version.as_ref().map(|version| version.tariff.rounding.name()),
         },
-        "rule": { "place": line.rule.to_string() },
         "postings": {
             "count": sum.postings.len(),
             "items": sum.postings.iter().take(MOST_POSTINGS).map(posting).collect::<Vec<_>>(),
@@ -122,6 +123,22 @@ fn shown(explanation: &Explanation) -> Result<Value, Problem> {
             "agree": explanation.agrees(),
         },
     }))
+}
+
+/// The rule of a line, as it stood in the policies by which its first call was served.
+async fn rule(state: &AdminState, place: &Location, charges: &Value) -> Result<Value, Problem> {
+    let told = place.to_string();
+    let of_rule = charges["items"].as_array().into_iter().flatten().find(|charge| charge["rule"] == told);
+    let record = match of_rule.and_then(|charge| charge["usage"].as_str()) {
+        Some(usage) => state.store.usage_record(usage).await?,
+        None => None,
+    };
+    let source = match &record {
+        Some(record) => state.store.policy_line(&record.snapshot, place).await?,
+        None => None,
+    };
+    let source = source.as_deref().map(str::trim);
+    Ok(json!({ "place": told, "policies": record.map(|record| record.snapshot), "source": source }))
 }
 
 /// A page of the charges of a line.

@@ -77,6 +77,7 @@ mod period_charge;
 pub mod personal_data_read;
 pub mod plan_announcement;
 pub mod plan_version;
+pub mod policy_set;
 pub mod pushed_request;
 pub mod quota_lease;
 pub mod recorded;

@@ -59,6 +59,7 @@ const LINE: &[Column] = &[
     ("in force since", "/plan/effective_from"),
     ("item", "/line/item"),
     ("rule", "/rule/place"),
+    ("which says", "/rule/source"),
     ("each", "/line/unit_price"),
     ("percent", "/line/percent"),
     ("price", "/line/price"),
@@ -114,7 +115,7 @@ fn list(value: &Value) -> &[Value] {
 /// Without the fields that say nothing of a line of its kind.
 fn without_nothing(explanation: &Value) -> Value {
     let mut told = explanation.clone();
-    for part in ["line", "plan"] {
+    for part in ["line", "plan", "rule"] {
         if let Some(fields) = told[part].as_object_mut() {
             fields.retain(|_, value| !value.is_null());
         }

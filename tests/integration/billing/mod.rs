@@ -25,6 +25,7 @@ mod found;
 mod heads;
 mod histories;
 mod items;
+mod kept_sets;
 mod kills;
 mod late;
 mod ledger;

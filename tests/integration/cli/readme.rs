@@ -68,6 +68,7 @@ fn the_tour_runs_from_its_first_line_to_its_last() {
         "policies/ is right",
         "exit status 3",
         "\"code\":\"suspended\"",
+        "per_unit: 0.01",
         "they agree",
         "2.50",
         "\"stock\":1200",
