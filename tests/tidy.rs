@@ -71,6 +71,7 @@ const MONEY: &[&str] = &[
     "src/domain/tariff.rs",
     "src/domain/tariff/",
     "src/domain/usage.rs",
+    "src/domain/working.rs",
 ];
 
 /// Names that have one home.

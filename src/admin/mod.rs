@@ -23,6 +23,7 @@ mod credential_fields;
 mod doubted_calls;
 mod exception_figures;
 mod exceptions;
+mod explanation;
 mod fields;
 mod given_transaction;
 mod grant;

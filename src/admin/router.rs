@@ -11,8 +11,8 @@ use super::problem::Problem;
 use super::state::AdminState;
 use super::{
     answer, app, app_balance, app_quota, app_secret, audit, balance, balance_change, client_certificate,
-    closing, credential, doubted_calls, exceptions, grant, health, introspection, key, key_inspection,
-    ledger, linked_account, manual_posting, merchant, named_token, open_exceptions, partner,
+    closing, credential, doubted_calls, exceptions, explanation, grant, health, introspection, key,
+    key_inspection, ledger, linked_account, manual_posting, merchant, named_token, open_exceptions, partner,
     personal_data_read, plan, policy, proof_key, sale, session, signature_key, signing_key, standing,
     statement, subscription, switch, token, usage, waiting_posting,
 };
@@ -128,6 +128,8 @@ fn books() -> Router<Arc<AdminState>> {
         .route("/statements/{period}/{app}", get(statement::get))
         .route("/statements/{period}/{app}/content", get(statement::content))
         .route("/statements/{period}/{app}/charges", get(statement::charges))
+        .route("/statements/{period}/{app}/explanation", get(explanation::of_line_id))
+        .route("/statement-lines/{name}", get(explanation::of_line))
         .route("/balances", get(balance::list).post(balance::create))
         .route("/balances/{id}", get(balance::get))
         .route("/balances/{id}/deposits", post(balance_change::deposit))

@@ -23,6 +23,7 @@ use crate::domain::money::Currency;
 use crate::domain::period_charge::PeriodCharge;
 use crate::domain::statement::{Statement, StatementStanding};
 use crate::domain::time::{Period, Zone};
+use crate::store::charge::KeptCharge;
 use crate::store::usage::MAX_LISTED;
 
 /// Charges of a full page, as the store gives them.
@@ -118,7 +119,7 @@ async fn contents(state: &AdminState, period: Period, app: &AppId) -> Result<Vec
     Ok(statements.iter().map(draft).collect())
 }
 
-fn named(period: &str, app: &str) -> Result<(Period, AppId), Problem> {
+pub(super) fn named(period: &str, app: &str) -> Result<(Period, AppId), Problem> {
     match (period.parse::<Period>(), AppId::new(app)) {
         (Ok(period), Ok(app)) => Ok((period, app)),
         (Err(_), _) | (_, Err(_)) => Err(missing()),
@@ -155,7 +156,7 @@ pub(super) async fn charges(
     let (period, app) = named(&period, &app)?;
     let mut by_the_month = by_the_month(&state, period, &app).await?;
     by_the_month.retain(|charge| line.as_ref().is_none_or(|line| charge.line.id().to_string() == *line));
-    let mut charges = match line {
+    let charges = match line {
         None => state.store.charges(period, &app, &after).await?,
         Some(line) => match statement::charges_of(&state.store, (period, &app), &line, &after).await? {
             Some(charges) => charges,
@@ -163,6 +164,15 @@ pub(super) async fn charges(
             None => return Err(Problem::NotFound("statement line")),
         },
     };
+    ok(page_of(&state, charges, &by_the_month).await?)
+}
+
+/// A page of charges of calls, as the store gives it; behind the last of them those by the month.
+pub(super) async fn page_of(
+    state: &AdminState,
+    mut charges: Vec<KeptCharge>,
+    by_the_month: &[PeriodCharge],
+) -> Result<Value, Problem> {
     let is_full = charges.len() >= PAGE;
     if is_full {
         // The page may end between a record's fee and its share: then both come with the next.
@@ -171,15 +181,20 @@ pub(super) async fn charges(
     }
     let next = charges.last().filter(|_| is_full).map(|kept| kept.charge.usage.to_string());
     let mut answer = whole(&charges, charge_to_json);
-    name_calls(&state, &mut answer).await?;
+    name_calls(state, &mut answer).await?;
     if let (false, Some(items)) = (is_full, answer["items"].as_array_mut()) {
         items.extend(by_the_month.iter().map(period_charge_to_json));
     }
     answer["next"] = json!(next);
-    ok(answer)
+    Ok(answer)
 }
 
-async fn by_the_month(state: &AdminState, period: Period, app: &AppId) -> Result<Vec<PeriodCharge>, Problem> {
+/// What an app is charged by the month on statements of a period.
+pub(super) async fn by_the_month(
+    state: &AdminState,
+    period: Period,
+    app: &AppId,
+) -> Result<Vec<PeriodCharge>, Problem> {
     let mut transaction = state.store.begin_reading().await?;
     let charges = transaction.period_charges(period, Some(app)).await?;
     transaction.roll_back().await?;

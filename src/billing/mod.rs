@@ -3,6 +3,7 @@
 pub mod balance;
 pub mod books;
 pub mod error;
+pub mod explain;
 pub mod ledger;
 pub mod plans;
 pub mod proof;

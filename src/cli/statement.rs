@@ -1,11 +1,14 @@
 //! `tollgate statement`: closing billing periods, and what they came to.
 
+mod explain;
+
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
+use self::explain::ExplainArguments;
 use super::closing::close;
 use super::failure::Outcome;
 use super::node::NodeArguments;
@@ -57,6 +60,11 @@ enum Action {
     },
     /// Each charge behind one app's statement, with its usage record, plan version and rule: why was this charged?
     Charges(Which),
+    /// Why a line is what it is: its price and rule, how it is reckoned, its charges, and what the ledger has of it
+    ///
+    /// What its charges come to one by one, what the ledger posts of them, and what the line says must be the same: if it is not, the
+    /// command ends with status 3.
+    Explain(ExplainArguments),
     /// Write one app's statement as a file for a program or a printer
     Export {
         #[command(flatten)]
@@ -131,6 +139,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 const LINES: &[Column] = &[
+    ("line", "/name"),
     ("kind", "/kind"),
     ("plan", "/plan"),
     ("item", "/item"),
@@ -177,6 +186,7 @@ pub(super) fn run(arguments: StatementArguments, screen: &Screen) -> Outcome {
             let charges = node.list(&format!("{}/charges", which.path()))?;
             screen.list(&charges, CHARGES, "Nothing was charged in that period.")
         }
+        Action::Explain(arguments) => explain::run(&arguments, &node, screen),
         Action::Export { which, format, currency, to } => {
             let (path, media_type) = format.of(&which, currency);
             let exported = node.download(&path, media_type)?;

@@ -27,6 +27,11 @@ pub enum ExactError {
     TooLarge,
 }
 
+/// A text that is no exact sum of money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no exact sum of money such as 0.0125")]
+pub struct NoExact;
+
 /// An exact sum of money in some currency's minor units and parts of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct Exact(i128);
@@ -107,6 +112,35 @@ impl Exact {
         parts.and_then(|parts| u64::try_from(parts).ok()).ok_or(ExactError::TooLarge)
     }
 
+    /// It in major units of a currency, with every digit that says something, such as `0.0125`.
+    #[must_use]
+    pub fn in_major(self, currency: Currency) -> String {
+        let digits = places(currency);
+        let text = format!("{:0>1$}", self.0.unsigned_abs(), digits.saturating_add(1));
+        let (whole, part) = text.split_at(text.len().saturating_sub(digits));
+        let sign = if self.0 < 0 { "-" } else { "" };
+        match part.trim_end_matches('0') {
+            "" => format!("{sign}{whole}"),
+            part => format!("{sign}{whole}.{part}"),
+        }
+    }
+
+    /// What [`Self::in_major`] wrote.
+    ///
+    /// # Errors
+    /// [`NoExact`], also if it has more digits than are counted.
+    pub fn of_major(text: &str, currency: Currency) -> Result<Self, NoExact> {
+        let (sign, unsigned) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+        let (whole, part) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+        let digits = places(currency);
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || part.len() > digits || !is_number(whole) || !is_number(part) {
+            return Err(NoExact);
+        }
+        let counted: i128 = format!("{whole}{part:0<digits$}").parse().map_err(|_| NoExact)?;
+        counted.checked_mul(sign).map(Self).ok_or(NoExact)
+    }
+
     /// The amount that this is in a currency.
     ///
     /// # Errors
@@ -115,6 +149,11 @@ impl Exact {
         let minor = rounding.quotient(self.0, MINOR).and_then(|minor| i64::try_from(minor).ok());
         Ok(Amount { minor: minor.ok_or(ExactError::TooLarge)?, currency })
     }
+}
+
+/// Digits behind a major unit of a currency.
+fn places(currency: Currency) -> usize {
+    usize::try_from(DIGITS.saturating_add(currency.exponent())).unwrap_or(usize::MAX)
 }
 
 /// `value` × 10^`digits`, if that is whole.
@@ -147,6 +186,30 @@ mod tests {
         }
         assert!(matches!(price("0.00000000000000001", "CNY"), Err(ExactError::TooFine(_))));
         assert_eq!(price("0.010000000000000000", "CNY"), price("0.01", "CNY"), "zeros are no digits");
+    }
+
+    #[test]
+    fn a_sum_is_read_as_it_is_written_in_major_units() {
+        for (currency, text) in [
+            ("CNY", "0"),
+            ("CNY", "100"),
+            ("CNY", "0.0125"),
+            ("CNY", "-12.5"),
+            ("CNY", "0.000000000001"),
+            ("JPY", "100.5"),
+            ("KWD", "-0.00000000000000001"),
+            ("CNY", "1000000000000000000000"),
+        ] {
+            let currency = currency.parse().unwrap();
+            let exact = Exact::of_major(text, currency).unwrap();
+            assert_eq!(exact.in_major(currency), text);
+        }
+        assert_eq!(Exact::of_major("0.010", "CNY".parse().unwrap()), Ok(price("0.01", "CNY").unwrap()));
+        let cny = "CNY".parse().unwrap();
+        for no in ["", "-", ".5", "1,5", "+1", "1.2.3", " 1", "0.00000000000000001", "9".repeat(30).as_str()]
+        {
+            assert_eq!(Exact::of_major(no, cny), Err(NoExact), "{no:?}");
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub enum Steps {
 }
 
 /// What a band costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rate {
     /// Each unit.
     pub each: Exact,
@@ -50,6 +50,23 @@ pub struct Bands {
     /// Each with its last unit.
     below: Vec<(u64, Rate)>,
     last: Rate,
+}
+
+/// A band with units that cost what it costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Filled {
+    /// Its place, from 1.
+    pub(super) band: u32,
+    /// How many.
+    pub(super) units: u64,
+    /// What it costs.
+    pub(super) rate: Rate,
+}
+
+impl Filled {
+    fn amount(&self) -> Result<Exact, ExactError> {
+        self.rate.each.times(self.units)?.plus(self.rate.flat)
+    }
 }
 
 /// What each of the units between two quantities adds at most, whichever of them it is.
@@ -183,24 +200,26 @@ impl Bands {
     }
 
     fn graduated(&self, quantity: u64) -> Result<Exact, ExactError> {
-        let (mut sum, mut counted) = (Exact::ZERO, 0);
-        for (ends, rate) in self.all() {
-            if quantity <= counted {
-                break;
-            }
-            let units = quantity.min(ends).saturating_sub(counted);
-            sum = sum.plus(rate.each.times(units)?)?.plus(rate.flat)?;
-            counted = ends;
-        }
-        Ok(sum)
+        self.filled(quantity).try_fold(Exact::ZERO, |sum, filled| sum.plus(filled.amount()?))
     }
 
     fn volume(&self, quantity: u64) -> Result<Exact, ExactError> {
-        let band = self.all().find(|(ends, _)| quantity <= *ends);
-        match band {
-            Some((_, rate)) if quantity > 0 => rate.each.times(quantity)?.plus(rate.flat),
-            Some(_) | None => Ok(Exact::ZERO),
-        }
+        self.last_filled(quantity).map_or(Ok(Exact::ZERO), |filled| filled.amount())
+    }
+
+    /// The bands in which the units up to `quantity` lie, in order.
+    pub(super) fn filled(&self, quantity: u64) -> impl Iterator<Item = Filled> {
+        let starts = std::iter::once(0).chain(self.all().map(|(ends, _)| ends));
+        starts.zip(self.all()).zip(1..).map_while(move |((start, (ends, rate)), band)| {
+            let units = quantity.min(ends).checked_sub(start).filter(|units| *units > 0)?;
+            Some(Filled { band, units, rate })
+        })
+    }
+
+    /// The band in which the last of them lies, with all of them.
+    pub(super) fn last_filled(&self, quantity: u64) -> Option<Filled> {
+        let last = self.all().zip(1..).find(|((ends, _), _)| quantity <= *ends).filter(|_| quantity > 0);
+        last.map(|((_, rate), band)| Filled { band, units: quantity, rate })
     }
 
     /// What a unit costs in each.

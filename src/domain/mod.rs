@@ -71,3 +71,4 @@ pub mod token_rules;
 pub mod transaction;
 pub mod usage;
 pub mod user_code;
+pub mod working;

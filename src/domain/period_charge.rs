@@ -65,6 +65,8 @@ impl PeriodCharge {
             base: self.base,
             amount: self.amount,
             rule: self.rule.clone(),
+            working: None,
+            corrects: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::id::{AppId, PartnerId};
 use super::location::Location;
 use super::money::{Amount, Currency, MoneyError};
 use super::time::{Period, Timestamp};
+use super::working::{LineName, Working};
 
 /// What one app comes to in one period and currency.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +58,18 @@ pub enum StatementStanding {
 }
 
 impl Statement {
+    /// The name of the line that stands at `place`, from 0; of a draft's none, as its lines may still move.
+    #[must_use]
+    pub fn line_name(&self, place: usize) -> Option<LineName> {
+        match self.standing {
+            StatementStanding::Draft => None,
+            StatementStanding::Final { number, .. } => {
+                let place = u32::try_from(place).ok()?.checked_add(1)?;
+                Some(LineName { statement: number, place })
+            }
+        }
+    }
+
     /// Whether a line of it is not charged yet: it is what it would be were the period closed as things stand.
     #[must_use]
     pub fn expects(&self, line: &StatementLine) -> bool {
@@ -85,9 +98,19 @@ pub struct StatementLine {
     pub amount: Amount,
     /// The rule in the policy files.
     pub rule: Location,
+    /// How its amount is reckoned: of fees by units, on a final statement, where the prices are known.
+    pub working: Option<Working>,
+    /// The line that an adjustment on a final statement corrects, if there is one.
+    pub corrects: Option<LineName>,
 }
 
 impl StatementLine {
+    /// The line without what only a final statement tells of it.
+    #[must_use]
+    pub fn untold(&self) -> Self {
+        Self { working: None, corrects: None, ..self.clone() }
+    }
+
     /// Adds what another line of the same key comes to.
     ///
     /// # Errors

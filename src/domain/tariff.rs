@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::charge::Position;
 use super::exact::{Exact, ExactError};
 use super::id::{ItemName, RouteName};
 use super::ladder::{Bands, Disordered, Ladder, Rate, Steps};
@@ -23,9 +22,11 @@ use super::time::Timestamp;
 mod cap_units;
 mod rate;
 mod some_units;
+mod steps;
 
 pub use cap_units::CapUnits;
 pub use some_units::SomeUnits;
+pub use steps::{NoPart, Part, Step};
 
 /// What the apps of a plan version pay.
 #[derive(Debug, Clone, PartialEq)]
@@ -281,32 +282,6 @@ impl FeeItem {
             sum = sum.plus(dearest.times(more_promoted)?)?;
         }
         Ok(self.cap.map_or(sum, |cap| sum.min(cap)))
-    }
-
-    /// Where in its price the units lie that come on top of `before`, and what the last of them costs: each, or of a package
-    /// the package.
-    #[must_use]
-    pub fn position(&self, before: u64, after: u64) -> (Position, Decimal) {
-        let first = before.saturating_add(1).min(after);
-        let bands = self.ladder.band_of(first).zip(self.ladder.band_of(after));
-        let position = bands.map_or(Position::Whole, |(first, last)| Position::Bands { first, last });
-        let each = match &self.terms.price {
-            FeePrice::PerUnit(each) => *each,
-            FeePrice::Package { price, .. } => *price,
-            FeePrice::Graduated(bands) | FeePrice::Volume(bands) => {
-                let is_below = |band: &&Band| band.up_to.is_none_or(|up_to| after <= up_to);
-                bands.iter().find(is_below).map_or(Decimal::ZERO, |band| band.each)
-            }
-        };
-        (position, each)
-    }
-
-    /// The same of units in the promotion of that place, from 0.
-    #[must_use]
-    pub fn promoted_position(&self, place: usize) -> (Position, Decimal) {
-        let number = u32::try_from(place).unwrap_or(u32::MAX).saturating_add(1);
-        let each = self.terms.promotions.get(place).map_or(Decimal::ZERO, |promotion| promotion.each);
-        (Position::Promotion(number), each)
     }
 }
 

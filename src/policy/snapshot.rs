@@ -18,6 +18,7 @@ use super::journal_terms::{Archiving, RecordTimes, Unwritable};
 use super::known_units::KnownUnits;
 use super::login::Login;
 use super::mask::Mask;
+use super::source::Source;
 use super::token_source::TokenSource;
 pub use super::transaction_meter::TransactionMeter;
 use crate::domain::authentication::Step;
@@ -40,6 +41,8 @@ pub struct Snapshot {
     pub hash: SnapshotHash,
     /// Digest of what the variables in the files stood for. They may be secrets: it is compared and never shown.
     pub values: Vec<u8>,
+    /// The files.
+    pub source: Arc<Source>,
     /// Settings of the platform as a whole.
     pub platform: Platform,
     /// All routes; a route's place in it is its [`Route::index`].

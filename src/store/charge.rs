@@ -206,15 +206,29 @@ impl Store {
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn charges_of_line(&self, line: &LineKey, after: &str) -> Result<Vec<KeptCharge>, StoreError> {
         let span = (line.service_period, line.service_period);
-        self.page((line.period, &line.app), span, Some(line), after).await
+        self.page((line.period, &line.app), span, Some((line, "")), after).await
     }
 
-    /// A page of charges of calls between the first day of one period and the last of another.
+    /// The same of the line alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn charges_of_line_alone(
+        &self,
+        line: &LineKey,
+        after: &str,
+    ) -> Result<Vec<KeptCharge>, StoreError> {
+        let span = (line.service_period, line.service_period);
+        self.page((line.period, &line.app), span, Some((line, line.partner.as_str())), after).await
+    }
+
+    /// A page of charges of calls between the first day of one period and the last of another; of a line, if one is given, and of a
+    /// partner's, if he is named too.
     async fn page(
         &self,
         (period, app): (Period, &AppId),
         (first, last): (Period, Period),
-        line: Option<&LineKey>,
+        line: Option<(&LineKey, &str)>,
         after: &str,
     ) -> Result<Vec<KeptCharge>, StoreError> {
         let AfterRow { day, number } = self.place_of(after).await?;
@@ -224,7 +238,7 @@ impl Store {
         let which = match line {
             Some(_) => {
                 "and t.service_period = $5 and t.kind = $6 and t.product = $7 and t.plan = $8 and t.plan_version = $9 \
-                 and t.currency = $10 and t.item = $11"
+                 and t.currency = $10 and t.item = $11 and ($12 = '' or t.partner = $12)"
             }
             None => "",
         };
@@ -233,7 +247,7 @@ impl Store {
         let others = format!("{OTHER} {OTHER_PAGE} {which} order by day, u.number");
         let mut rows = Vec::new();
         // A line of another kind has no fees: looking for them would read all usage of its periods.
-        let has_fees = line.is_none_or(|line| line.kind == ChargeKind::ServiceFee);
+        let has_fees = line.is_none_or(|(line, _)| line.kind == ChargeKind::ServiceFee);
         for select in [fees, others].into_iter().skip(usize::from(!has_fees)) {
             let sql = format!("{select} limit {MAX_LISTED}");
             let some: Vec<ChargeRow> = on!(self.reader(), db => {
@@ -243,7 +257,7 @@ impl Store {
                     .bind(day)
                     .bind(number);
                 match line {
-                    Some(line) => query
+                    Some((line, partner)) => query
                         .bind(line.service_period.to_string())
                         .bind(line.kind.name())
                         .bind(line.product.as_str())
@@ -251,6 +265,7 @@ impl Store {
                         .bind(i64::from(line.plan.version))
                         .bind(line.currency.to_string())
                         .bind(item_text(line.item.as_ref()))
+                        .bind(partner)
                         .fetch_all(db)
                         .await,
                     None => query.fetch_all(db).await,

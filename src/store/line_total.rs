@@ -91,6 +91,8 @@ impl TryFrom<LineRow> for StatementLine {
             base: row.base.map(|minor| Amount { minor, currency }),
             amount: Amount { minor: row.minor, currency },
             rule: location(&row.rule_file, row.rule_line, row.rule_column),
+            working: None,
+            corrects: None,
             key,
         })
     }

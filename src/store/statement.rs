@@ -119,6 +119,40 @@ impl Transaction {
         Ok(rows.into_iter().map(KeptStatement::from).collect())
     }
 
+    /// The final statements of these apps of the periods from one on and before another, the latest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn statements_between(
+        &mut self,
+        apps: &[String],
+        (from, before): (Period, Period),
+    ) -> Result<Vec<KeptStatement>, StoreError> {
+        if apps.is_empty() || before <= from {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<StatementRow> = on!(self.connection(), db => {
+            let mut statement = sqlx::QueryBuilder::new("select * from statement where period >= ");
+            statement.push_bind(from.to_string()).push(" and period < ").push_bind(before.to_string());
+            statement.push(" and app in ");
+            push_list!(statement, apps);
+            statement.push(" order by period desc, number desc");
+            statement.build_query_as().persistent(false).fetch_all(db).await
+        })?;
+        Ok(rows.into_iter().map(KeptStatement::from).collect())
+    }
+
+    /// The final statement of a number.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn statement_of_number(&mut self, number: i64) -> Result<Option<KeptStatement>, StoreError> {
+        let row: Option<StatementRow> = on!(self.connection(), db => {
+            sqlx::query_as("select * from statement where number = $1").bind(number).fetch_optional(db).await
+        })?;
+        Ok(row.map(KeptStatement::from))
+    }
+
     /// When a period was closed.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use super::check_journals::check_journals;
 use super::check_rates::check_rates;
 use super::check_runs::check_runs;
 use super::check_sales::{check_pending, check_tiers};
+use super::check_workings::check_workings;
 use super::kept_tariffs::KeptTariffs;
 use crate::billing::statement::{Payer, StatementError, arrange, check_paid, content, hash, payer_of};
 use crate::domain::account::Account;
@@ -199,6 +200,7 @@ async fn check_statements(
 ) -> Result<Vec<(Payer, Option<Paid>)>, StatementError> {
     let mut missing: BTreeMap<Payer, &Statement> = made.iter().map(|made| (payer_of(made), made)).collect();
     let (mut told, mut last) = (Vec::with_capacity(made.len()), None);
+    let mut tariffs = KeptTariffs::default();
     loop {
         let mut kept = transaction.some_statements(period, last.as_ref()).await?;
         for kept in &kept {
@@ -211,6 +213,7 @@ async fn check_statements(
                     if !missing.remove(&payer).is_some_and(|made| comes_to_same(&statement, made)) {
                         findings.push(format!("statement {} is not what its charges come to", kept.number));
                     }
+                    check_workings(transaction, &mut tariffs, &statement, findings).await?;
                     told.push((payer, statement.paid));
                 }
                 Err(finding) => findings.push(finding),
@@ -232,7 +235,7 @@ async fn check_statements(
 /// Whether a kept statement is the one that charges come to.
 fn comes_to_same(kept: &Statement, made: &Statement) -> bool {
     made.totals == kept.totals
-        && made.lines == kept.lines
+        && made.lines.iter().cloned().eq(kept.lines.iter().map(StatementLine::untold))
         && kept.paid.is_none_or(|paid| adds_up(paid, kept.totals.total))
 }
 

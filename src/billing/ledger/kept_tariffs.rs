@@ -1,4 +1,4 @@
-//! The prices of plan versions as they are kept, each read once for a check.
+//! The prices of plan versions as they are kept, each read once for whatever asks for many.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -9,14 +9,14 @@ use crate::store::{StoreError, Transaction};
 
 /// Prices that were asked for.
 #[derive(Debug, Default)]
-pub(super) struct KeptTariffs(BTreeMap<PlanRef, Option<Tariff>>);
+pub(in crate::billing) struct KeptTariffs(BTreeMap<PlanRef, Option<Tariff>>);
 
 impl KeptTariffs {
     /// The prices of a version; none of one that is not kept, or cannot be read.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub(super) async fn of(
+    pub(in crate::billing) async fn of(
         &mut self,
         transaction: &mut Transaction,
         plan: &PlanRef,

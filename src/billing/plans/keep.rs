@@ -2,6 +2,7 @@
 //! them. Until then they may still be changed.
 
 use super::notice::{self, TooSoon};
+use super::sets::keep_set;
 use super::subscribed::{Lacking, lacking};
 use crate::domain::audit::Change;
 use crate::domain::location::Location;
@@ -64,7 +65,7 @@ impl Occasion {
     }
 }
 
-/// Lets `snapshot` take effect: its plan versions are kept and `changes` are recorded, or neither. At a start, what
+/// Lets `snapshot` take effect: its plan versions and files are kept and `changes` are recorded, or nothing is. At a start, what
 /// subscriptions use and it lacks is told and no more: a node that does not run serves nobody.
 ///
 /// # Errors
@@ -94,6 +95,7 @@ pub async fn admit(
     if !is_done {
         register(&mut transaction, snapshot, now).await?;
     }
+    keep_set(&mut transaction, snapshot, now).await?;
     for change in changes {
         transaction.record(change).await?;
     }

@@ -3,6 +3,7 @@
 mod keep;
 pub mod moves;
 mod notice;
+mod sets;
 mod subscribed;
 
 pub use self::keep::{Changed, Occasion, PlanError, admit, in_force, keep_due, next_after};

@@ -4,6 +4,7 @@ use askama::Template;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use super::content::form::StepForm;
 use crate::domain::charge::{Charge, ChargeKind, Position, Price};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::period_charge::PeriodCharge;
@@ -13,14 +14,17 @@ use crate::store::charge::KeptCharge;
 /// A statement as JSON.
 fn to_json(statement: &Statement) -> Value {
     let totals = &statement.totals;
-    let line = |line: &StatementLine| {
+    let line = |(place, line): (usize, &StatementLine)| {
         let mut value = line_to_json(line);
+        if let Some(name) = statement.line_name(place) {
+            value["name"] = json!(name.to_string());
+        }
         if statement.expects(line) {
             value["is_expected"] = json!(true);
         }
         value
     };
-    let lines: Vec<Value> = statement.lines.iter().map(line).collect();
+    let lines: Vec<Value> = statement.lines.iter().enumerate().map(line).collect();
     let mut value = json!({
         "partner": statement.partner.as_str(),
         "app": statement.app.as_str(),
@@ -55,7 +59,9 @@ pub fn to_json_with_status(statement: &Statement) -> Value {
     value
 }
 
-fn line_to_json(line: &StatementLine) -> Value {
+/// A line; where it says so, with how it is reckoned.
+#[must_use]
+pub fn line_to_json(line: &StatementLine) -> Value {
     let mut value = json!({
         "id": line.key.id().to_string(),
         "kind": line.key.kind.name(),
@@ -93,6 +99,16 @@ fn line_to_json(line: &StatementLine) -> Value {
                 None => value["percent"] = json!(plain(line.rate)),
             }
         }
+    }
+    if let Some(corrected) = line.corrects {
+        value["corrects"] = json!(corrected.to_string());
+    }
+    if let Some(working) = &line.working {
+        value["steps"] = json!(StepForm::all(&working.steps, line.key.currency));
+        value["exact"] = json!(working.exact.in_major(line.key.currency));
+        value["rounding"] = json!(working.rounding.name());
+        value["billed_before"] = json!(working.billed_before.to_string());
+        value["with"] = json!(working.with);
     }
     value
 }
@@ -206,7 +222,7 @@ fn plain(value: Decimal) -> String {
 }
 
 /// What the rows of a CSV file have.
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 18] = [
     "period",
     "partner",
     "app",
@@ -224,6 +240,7 @@ const COLUMNS: [&str; 17] = [
     "line",
     "item",
     "price",
+    "name",
 ];
 /// The kind of the row that tells what balances paid.
 const PAID: &str = "paid_from_balance";
@@ -270,12 +287,13 @@ fn write_paid(writer: &mut csv::Writer<Vec<u8>>, statement: &Statement) -> Resul
         PAID.to_owned(),
         none(),
         none(),
+        none(),
     ];
     writer.write_record(row)
 }
 
 fn write_lines(writer: &mut csv::Writer<Vec<u8>>, statement: &Statement) -> Result<(), csv::Error> {
-    for line in &statement.lines {
+    for (place, line) in statement.lines.iter().enumerate() {
         let key = &line.key;
         writer.write_record([
             key.period.to_string(),
@@ -295,9 +313,15 @@ fn write_lines(writer: &mut csv::Writer<Vec<u8>>, statement: &Statement) -> Resu
             inert(&key.id().to_string()),
             inert(key.item_name().unwrap_or_default()),
             inert(line.price.as_deref().unwrap_or_default()),
+            name(statement, &place),
         ])?;
     }
     Ok(())
+}
+
+/// The name of the line at a place, from 0; nothing on a draft. The template gives its places so.
+fn name(statement: &Statement, place: &usize) -> String {
+    statement.line_name(*place).map(|name| name.to_string()).unwrap_or_default()
 }
 
 /// The rate of a line; nothing where its price has words.
@@ -345,7 +369,7 @@ th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #999}.n{text-a
 {% for statement in statements %}<section><h1>Statement {{ statement.period }}</h1>
 <p>{{ statement.partner }} · {{ statement.app }}<br>{% match statement.standing %}{% when StatementStanding::Draft %}Draft: the period is open.{% when StatementStanding::Final { number, closed_at, hash } %}Number {{ number }}, closed {{ closed_at }}<br><small>SHA-256 {{ hash }}</small>{% endmatch %}</p>
 <table><thead><tr><th>For</th><th>Plan</th><th>Product</th><th>Used in</th><th class="n">Quantity</th><th class="n">Free</th><th class="n">Price or %</th><th class="n">Of</th><th class="n">{{ statement.currency }}</th></tr></thead><tbody>
-{% for line in statement.lines %}<tr><td>{{ self::heading(line) }}{% if line.key.is_adjustment() %}<br><small>adjusts {{ line.key.service_period }}</small>{% endif %}{% if statement.expects(line) %}<br><small>expected</small>{% endif %}</td><td>{{ line.key.plan }}<br><small>{{ line.rule }}</small></td><td>{{ line.key.product }}</td><td>{{ line.key.service_period }}</td><td class="n">{{ line.quantity }}</td><td class="n">{{ line.free }}</td><td class="n">{{ self::price(line) }}</td><td class="n">{% if let Some(base) = line.base %}{{ base }}{% endif %}</td><td class="n">{{ line.amount }}</td></tr>
+{% for line in statement.lines %}<tr><td>{{ self::heading(line) }}{% if line.key.is_adjustment() %}<br><small>adjusts {{ line.key.service_period }}</small>{% endif %}{% if statement.expects(line) %}<br><small>expected</small>{% endif %}</td><td>{{ line.key.plan }}<br><small>{{ self::name(statement, loop.index0) }} {{ line.rule }}</small></td><td>{{ line.key.product }}</td><td>{{ line.key.service_period }}</td><td class="n">{{ line.quantity }}</td><td class="n">{{ line.free }}</td><td class="n">{{ self::price(line) }}</td><td class="n">{% if let Some(base) = line.base %}{{ base }}{% endif %}</td><td class="n">{{ line.amount }}</td></tr>
 {% endfor %}</tbody><tfoot><tr><td colspan="8">Fees</td><td class="n">{{ statement.totals.fees }}</td></tr><tr><td colspan="8">Shares</td><td class="n">{{ statement.totals.share }}</td></tr><tr><td colspan="8">Adjustments of closed periods</td><td class="n">{{ statement.totals.adjustments }}</td></tr><tr><th colspan="8">Total</th><th class="n">{{ statement.totals.total }}</th></tr>{% if let Some(paid) = statement.paid %}<tr><td colspan="8">Paid from balance</td><td class="n">{{ paid.from_balance }}</td></tr><tr><th colspan="8">Left to pay</th><th class="n">{{ paid.left }}</th></tr>{% endif %}</tfoot></table></section>{% endfor %}</body></html>"#
 )]
 struct Page<'a> {

@@ -2,10 +2,36 @@
 
 use rust_decimal::Decimal;
 
-use super::{FeeItem, FeePrice};
+use super::{Band, FeeItem, FeePrice};
 use crate::domain::charge::Position;
 
 impl FeeItem {
+    /// Where in its price the units lie that come on top of `before`, and what the last of them costs: each, or of a package
+    /// the package.
+    #[must_use]
+    pub fn position(&self, before: u64, after: u64) -> (Position, Decimal) {
+        let first = before.saturating_add(1).min(after);
+        let bands = self.ladder.band_of(first).zip(self.ladder.band_of(after));
+        let position = bands.map_or(Position::Whole, |(first, last)| Position::Bands { first, last });
+        let each = match &self.terms.price {
+            FeePrice::PerUnit(each) => *each,
+            FeePrice::Package { price, .. } => *price,
+            FeePrice::Graduated(bands) | FeePrice::Volume(bands) => {
+                let is_below = |band: &&Band| band.up_to.is_none_or(|up_to| after <= up_to);
+                bands.iter().find(is_below).map_or(Decimal::ZERO, |band| band.each)
+            }
+        };
+        (position, each)
+    }
+
+    /// The same of units in the promotion of that place, from 0.
+    #[must_use]
+    pub fn promoted_position(&self, place: usize) -> (Position, Decimal) {
+        let number = u32::try_from(place).unwrap_or(u32::MAX).saturating_add(1);
+        let each = self.terms.promotions.get(place).map_or(Decimal::ZERO, |promotion| promotion.each);
+        (Position::Promotion(number), each)
+    }
+
     /// What a unit, or a package, costs at a position of the price; none, if the price has none such. Where units come to nothing, they
     /// lie in no band, and are told at what the first costs.
     #[must_use]
@@ -30,7 +56,7 @@ impl FeeItem {
 mod tests {
     use super::*;
     use crate::domain::location::Location;
-    use crate::domain::tariff::{Band, FeeTerms};
+    use crate::domain::tariff::FeeTerms;
 
     #[test]
     fn a_position_has_the_rate_that_units_there_are_charged_at() {

@@ -1,6 +1,7 @@
 //! What items come to, and what is no item.
 
 use super::*;
+use crate::domain::charge::Position;
 use crate::domain::money::parse_decimal;
 
 fn cny() -> Currency {

@@ -35,12 +35,12 @@ on_both_stores! {
     a_rule_that_moved_in_its_file_leaves_its_line_as_it_is,
 }
 
-fn number(text: &str) -> rust_decimal::Decimal {
+pub(super) fn number(text: &str) -> rust_decimal::Decimal {
     parse_decimal(text).unwrap()
 }
 
 /// Orders in packages of ten; all other calls by bands, with a promotion on the 23rd; no more than 1.00 for these.
-fn by_items() -> Tariff {
+pub(super) fn by_items() -> Tariff {
     let orders = FeeTerms {
         name: "orders".parse().unwrap(),
         routes: Some(vec!["place-order".parse().unwrap()]),
@@ -62,12 +62,12 @@ fn by_items() -> Tariff {
     Tariff { fees, ..tariff("0", 0, "2.5") }
 }
 
-fn on(route: &str, record: UsageRecord) -> UsageRecord {
+pub(super) fn on(route: &str, record: UsageRecord) -> UsageRecord {
     UsageRecord { route: Some(route.parse().unwrap()), ..record }
 }
 
 /// Under a version of the plan.
-fn under(version: u32, record: UsageRecord) -> UsageRecord {
+pub(super) fn under(version: u32, record: UsageRecord) -> UsageRecord {
     let subscribed = record.subscribed.clone().map(|(product, _)| (product, plan("standard", version)));
     UsageRecord { subscribed, ..record }
 }
@@ -128,7 +128,7 @@ async fn items_are_lines_of_their_own_and_drill_down_to_places_in_their_prices(p
 }
 
 /// Calls under three versions, on three routes, over two days, of which the first has a promotion.
-fn any_records() -> impl Strategy<Value = Vec<UsageRecord>> {
+pub(super) fn any_records() -> impl Strategy<Value = Vec<UsageRecord>> {
     let one = (1..=3_u32, 0..3_usize, 0..40_u64, 0..20_u64);
     prop::collection::vec(one, 2..40).prop_map(|calls| {
         let built = |(number, (version, route, hours, units)): (u128, (u32, usize, u64, u64))| {
@@ -170,7 +170,7 @@ async fn batches_cut_anywhere_and_in_any_order_come_to_the_same_sums(place: Plac
 }
 
 /// Three versions whose items are free for the first four units and cost 1, 2 and 3 yuan then.
-async fn three_versions(place: &Place) -> Store {
+pub(super) async fn three_versions(place: &Place) -> Store {
     let store = place.open().await;
     for version in 1..=3 {
         register(&store, &plan("standard", version), &tariff(&version.to_string(), 4, "0")).await;

@@ -21,11 +21,13 @@ mod doubtful;
 mod early;
 mod excepted;
 mod exceptions;
+mod explained;
 mod floods;
 mod found;
 mod heads;
 mod histories;
 mod items;
+mod kept_sets;
 mod kills;
 mod kills_closing;
 mod late;
@@ -60,6 +62,7 @@ mod tariffs;
 mod tiers;
 mod usage_postings;
 mod walked;
+mod workings;
 
 /// Declares each test once for each store. A test takes the place of a fresh one.
 macro_rules! on_both_stores {

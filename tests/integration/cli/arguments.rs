@@ -47,6 +47,7 @@ const COMMANDS: &[&[&str]] = &[
     &["statement", "list"],
     &["statement", "export"],
     &["statement", "charges"],
+    &["statement", "explain"],
     &["sale", "pending"],
     &["sale", "waiting"],
     &["ledger", "check"],

@@ -5,6 +5,7 @@ use super::super::arrange::{arrange, hash};
 use super::super::content::{self, Unreadable};
 use super::super::error::StatementError;
 use super::super::paid::tell_paid;
+use super::super::workings::tell_workings;
 use crate::domain::statement::Statement;
 use crate::domain::time::Timestamp;
 use crate::store::closing::Cut;
@@ -64,6 +65,7 @@ async fn state(transaction: &mut Transaction, cut: Cut, apps: &[String]) -> Resu
     let mut statements = arrange(lines, cut.period)?;
     let span = apps.first().zip(apps.last()).map(|(first, last)| (first.as_str(), last.as_str()));
     tell_paid(&mut statements, &transaction.closing_paid(cut.period, span).await?)?;
+    tell_workings(transaction, cut.period, &mut statements).await?;
     let first = transaction.next_statement_number().await?;
     let keep = |(number, statement)| keep(number, statement, cut.closed_at);
     let kept = (first..).zip(&statements).map(keep).collect::<Result<Vec<_>, _>>()?;
