@@ -17,6 +17,7 @@ use super::journal_terms::{Archiving, RecordTimes, Unwritable};
 use super::known_units::KnownUnits;
 use super::login::Login;
 use super::mask::Mask;
+use super::source::SourceFile;
 use super::token_source::TokenSource;
 pub use super::transaction_meter::TransactionMeter;
 use crate::domain::authentication::Step;
@@ -39,6 +40,8 @@ pub struct Snapshot {
     pub hash: SnapshotHash,
     /// Digest of what the variables in the files stood for. They may be secrets: it is compared and never shown.
     pub values: Vec<u8>,
+    /// The files themselves, without what variables stand for.
+    pub files: Vec<SourceFile>,
     /// Settings of the platform as a whole.
     pub platform: Platform,
     /// All routes; a route's place in it is its [`Route::index`].

@@ -223,6 +223,7 @@ pub fn compile(
         (Some(platform), Some(hash)) if compiling.diagnostics.is_empty() => Ok(Snapshot {
             hash,
             values,
+            files: source.files.clone(),
             platform,
             routes: routes.into_iter().map(|(route, _)| Arc::new(route)).collect(),
             table,

@@ -8,6 +8,7 @@ const COMMANDS: &[&[&str]] = &[
     &["serve"],
     &["sandbox"],
     &["policy", "check"],
+    &["policy", "diff"],
     &["policy", "schema"],
     &["policy", "status"],
     &["policy", "reload"],

@@ -2,6 +2,7 @@
 
 mod bound;
 mod broken;
+mod compared;
 mod content;
 mod fees;
 mod issuers;
