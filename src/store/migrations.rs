@@ -83,6 +83,7 @@ const STEPS: &[Step] = &[
     step!(49, "usage_counts", "0049_usage_counts.sql"),
     step!(50, "caps", "0050_caps.sql"),
     step!(51, "rests", "0051_rests.sql"),
+    step!(56, "change_announcements", "0056_change_announcements.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -1,8 +1,9 @@
-//! Plan versions are kept when they come into force: from then on neither price nor date changes under what is used by
-//! them. Until then they may still be changed.
+//! Plan versions are kept when they come into force: from then on neither price nor date changes under what is used by them, and none
+//! lets its apps use less than it did then. Until then they may still be changed.
 
 use super::notice::{self, TooSoon};
 use super::subscribed::{Lacking, lacking};
+use crate::domain::allowed::Allowed;
 use crate::domain::audit::Change;
 use crate::domain::location::Location;
 use crate::domain::plan::{PlanRef, PlanVersion};
@@ -15,8 +16,8 @@ use crate::store::{Store, StoreError, Transaction};
 /// A plan version that was in force, or was told last to subscriptions that move to it, is another now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{place}: plan {plan} was in force, or told to subscriptions, with other prices, from another time or with another `existing`, or \
-     told with more to use; leave it as it was and add the next version"
+    "{place}: plan {plan} was in force, or told to subscriptions, with other prices, from another time, with another `existing` or \
+     with more to use; leave it as it was and add the next version"
 )]
 pub struct Changed {
     /// The plan version.
@@ -188,17 +189,22 @@ enum Step {
     Replace,
     /// An older program kept it, which did not say whether subscriptions move to it.
     Moves,
+    /// An older program kept it, which did not say what it lets its apps use.
+    Allow,
 }
 
 fn step(version: &PlanVersion, kept: Option<&KeptVersion>, now: Timestamp) -> Result<Step, Changed> {
     let is_due = version.effective_from <= now;
     let Some(kept) = kept else { return Ok(if is_due { Step::Keep } else { Step::None }) };
     let moves_alike = kept.moves.is_none_or(|moves| moves == version.existing.moves());
-    let is_same = kept.tariff.prices_like(&version.tariff) && moves_alike;
+    let allows_enough = kept.allowed.as_ref().is_none_or(|kept| Allowed::by(version).is_no_less_than(kept));
+    let is_same = kept.tariff.prices_like(&version.tariff) && moves_alike && allows_enough;
     match (kept.effective_from, is_same) {
-        (Some(from), true) if from == version.effective_from => {
-            Ok(if kept.moves.is_some() { Step::None } else { Step::Moves })
-        }
+        (Some(from), true) if from == version.effective_from => Ok(match (kept.moves, &kept.allowed) {
+            (Some(_), Some(_)) => Step::None,
+            (None, _) => Step::Moves,
+            (Some(_), None) => Step::Allow,
+        }),
         (None, true) => Ok(if is_due { Step::Date } else { Step::None }),
         (None, false) if !is_due => Ok(Step::Replace),
         (Some(_), _) | (None, false) => Err(changed(version)),
@@ -218,7 +224,8 @@ async fn keep(
     let dated = (*effective_from, *existing);
     let kept = transaction.plan_version(reference).await?;
     match step(version, kept.as_ref(), now) {
-        Ok(Step::None) => {}
+        Ok(Step::None) => return Ok(Ok(())),
+        Ok(Step::Allow) => {}
         Ok(Step::Keep) if !notice::stands(transaction, version).await? => return Ok(Err(changed(version))),
         Ok(Step::Keep) => transaction.keep_plan_version(reference, tariff, dated).await?,
         Ok(Step::Date) => transaction.date_plan_version(reference, dated).await?,
@@ -229,6 +236,9 @@ async fn keep(
             }
         }
         Err(changed) => return Ok(Err(changed)),
+    }
+    if *effective_from <= now {
+        transaction.keep_allowed(reference, &Allowed::by(version)).await?;
     }
     Ok(Ok(()))
 }

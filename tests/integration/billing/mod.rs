@@ -23,6 +23,7 @@ mod floods;
 mod found;
 mod heads;
 mod histories;
+mod in_force;
 mod items;
 mod kills;
 mod late;
