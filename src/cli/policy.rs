@@ -31,7 +31,7 @@ pub(super) struct PolicyArguments {
 enum Action {
     /// Check a folder of policy files; every mistake is shown with its place and what would be right
     ///
-    /// Exit status 3 if the set is not right; what may not be meant is a warning, with its place. Values of ${env:NAME} and ${file:PATH} are looked at if they are there; without
+    /// Exit status 3 if the set is not right, or, with --against, lacks an announcement without which a node would not take it; what may not be meant is a warning, with its place. Values of ${env:NAME} and ${file:PATH} are looked at if they are there; without
     /// them the rest is checked, and what a node will need is told. A node compares the set with what was in force as well: it
     /// refuses another price of a plan version in force, or a set without a plan or API product that apps are subscribed to.
     Check {
@@ -157,7 +157,11 @@ fn check(folder: &Path, against: Option<&Path>, node: &NodeArguments, screen: &S
     let environment = Environment::default();
     let snapshot = load(folder, &environment).map_err(|error| wrong(error, screen))?;
     let compared = against.map(|against| Compared::against(against, &snapshot, node, screen)).transpose()?;
-    right(folder, (&snapshot, compared.as_ref()), &environment.needed(), screen)
+    let shown = right(folder, (&snapshot, compared.as_ref()), &environment.needed(), screen);
+    match compared.map_or(Ok(()), |compared| compared.verdict()) {
+        Err(refused) => Err(refused.beside(shown)),
+        Ok(()) => shown,
+    }
 }
 
 /// The policies in a folder, whatever is not there of what they take from outside.

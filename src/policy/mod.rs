@@ -2,6 +2,7 @@
 
 pub mod asked_of_caller;
 pub mod body_reading;
+pub mod change_terms;
 pub mod compare;
 pub mod compile;
 pub mod diagnostic;

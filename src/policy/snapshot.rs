@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue, Method};
 
 use super::asked_of_caller::AskedOfCaller;
 use super::body_reading::BodyReading;
+use super::change_terms::{Announcement, ChangeTerms};
 use super::diagnostic::Diagnostic;
 use super::expression::Expression;
 use super::issuer::ForeignIssuer;
@@ -56,6 +57,8 @@ pub struct Snapshot {
     pub products: HashMap<ProductName, ApiProduct>,
     /// Under which terms.
     pub plans: HashMap<crate::domain::id::PlanName, Plan>,
+    /// What will change, as it is told before.
+    pub announcements: Vec<Announcement>,
     /// What may not be meant, though it is right.
     pub warnings: Vec<Diagnostic>,
 }
@@ -98,6 +101,8 @@ pub struct Platform {
     pub archiving: Archiving,
     /// Other issuers whose access tokens are taken.
     pub issuers: Vec<Arc<ForeignIssuer>>,
+    /// What is asked of another set before it comes into force.
+    pub changes: ChangeTerms,
 }
 
 /// Which proofs of possession must have a nonce.

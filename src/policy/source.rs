@@ -34,12 +34,21 @@ pub enum Kind {
     Routes,
     /// `plans/*.yaml`.
     Plans,
+    /// `announcements.yaml`.
+    Announcements,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Platform, Self::Scopes, Self::Upstreams, Self::Products, Self::Routes, Self::Plans];
+    pub const ALL: [Self; 7] = [
+        Self::Platform,
+        Self::Scopes,
+        Self::Upstreams,
+        Self::Products,
+        Self::Routes,
+        Self::Plans,
+        Self::Announcements,
+    ];
 
     /// The kind of the file at `path`, relative to the folder.
     #[must_use]
@@ -49,6 +58,7 @@ impl Kind {
             "scopes.yaml" => Some(Self::Scopes),
             "upstreams.yaml" => Some(Self::Upstreams),
             "products.yaml" => Some(Self::Products),
+            "announcements.yaml" => Some(Self::Announcements),
             _ if path.starts_with("routes/") => Some(Self::Routes),
             _ if path.starts_with("plans/") => Some(Self::Plans),
             _ => None,
@@ -65,7 +75,14 @@ impl Kind {
             Self::Products => "products",
             Self::Routes => "routes",
             Self::Plans => "plans",
+            Self::Announcements => "announcements",
         }
+    }
+
+    /// Whether a set may be without.
+    #[must_use]
+    pub fn is_optional(self) -> bool {
+        self == Self::Announcements
     }
 }
 

@@ -13,7 +13,7 @@ use crate::domain::audit::{Actor, AuditRecord, Change, Subject};
 use crate::domain::id::NodeId;
 use crate::domain::time::{Clock, Timestamp};
 use crate::policy::issuer::ForeignIssuer;
-use crate::policy::live::{Admit, Live};
+use crate::policy::live::{Admit, Coming, Live};
 use crate::policy::load::LoadError;
 use crate::policy::snapshot::Snapshot;
 use crate::store::audit::AuditFilter;
@@ -34,7 +34,8 @@ pub(super) async fn open(
     let opening = tokio::task::spawn_blocking(move || {
         let at = clock.clone();
         let in_force = Mutex::new(None::<String>);
-        let admit: Admit = Box::new(move |snapshot, asked| {
+        let admit: Admit = Box::new(move |coming: Coming<'_>, asked| {
+            let snapshot = coming.snapshot;
             check_issuers(snapshot, &issuer)?;
             let mut in_force = in_force.lock().unwrap_or_else(PoisonError::into_inner);
             let occasion = match (&*in_force, &ran_with) {
@@ -48,11 +49,12 @@ pub(super) async fn open(
             let asked = asked.map(|asked| Change { before, after, ..asked.clone() });
             let changes: Vec<_> = std::iter::once(activated).chain(asked).collect();
             control.block_on(async {
-                let admitted = plans::admit(&store, snapshot, (now, occasion), &changes).await;
+                let admitted = plans::admit_after(&store, coming, (now, occasion), &changes).await;
                 admitted.map_err(|error| match error {
-                    PlanError::Changed(_) | PlanError::TooSoon(_) | PlanError::Lacking(_) => {
-                        LoadError::Refused(error.to_string())
-                    }
+                    PlanError::Changed(_)
+                    | PlanError::TooSoon(_)
+                    | PlanError::Unannounced(_)
+                    | PlanError::Lacking(_) => LoadError::Refused(error.to_string()),
                     PlanError::Store(error) => unavailable(&error),
                 })
             })?;

@@ -31,6 +31,7 @@ pub mod balance_dispute;
 mod balance_lease;
 pub mod balance_payment;
 pub mod balance_spent;
+pub mod change_announcement;
 pub mod charge;
 mod charge_batch;
 mod charge_total;

@@ -1,6 +1,7 @@
 //! Plan versions are kept when they come into force: from then on neither price nor date changes under what is used by them, and none
 //! lets its apps use less than it did then. Until then they may still be changed.
 
+use super::announced;
 use super::notice::{self, TooSoon};
 use super::subscribed::{Lacking, lacking};
 use crate::domain::allowed::Allowed;
@@ -8,6 +9,8 @@ use crate::domain::audit::Change;
 use crate::domain::location::Location;
 use crate::domain::plan::{PlanRef, PlanVersion};
 use crate::domain::time::Timestamp;
+use crate::policy::compare::announced::Unannounced;
+use crate::policy::live::Coming;
 use crate::policy::snapshot::Snapshot;
 use crate::store::plan_version::KeptVersion;
 use crate::store::transaction::Exclusive;
@@ -35,6 +38,9 @@ pub enum PlanError {
     /// A version to which subscriptions move comes into force too soon.
     #[error(transparent)]
     TooSoon(#[from] TooSoon),
+    /// What may be worse for those who call was not announced in time.
+    #[error(transparent)]
+    Unannounced(#[from] Unannounced),
     /// Subscriptions use what the snapshot lacks.
     #[error(transparent)]
     Lacking(#[from] Lacking),
@@ -65,19 +71,33 @@ impl Occasion {
     }
 }
 
-/// Lets `snapshot` take effect: its plan versions are kept and `changes` are recorded, or neither. At a start, what
-/// subscriptions use and it lacks is told and no more: a node that does not run serves nobody.
+/// [`admit_after`] no set in force.
 ///
 /// # Errors
-/// [`PlanError::Lacking`] at a reload; [`PlanError::Changed`] if a version that is kept is another in the snapshot;
-/// [`PlanError::TooSoon`] if subscriptions would move to a version without its notice;
-/// [`PlanError::Store`]. Nothing is kept then, so that a set that never took effect may still be corrected.
+/// Those of [`admit_after`].
 pub async fn admit(
     store: &Store,
     snapshot: &Snapshot,
+    when: (Timestamp, Occasion),
+    changes: &[Change],
+) -> Result<(), PlanError> {
+    admit_after(store, Coming { before: None, snapshot }, when, changes).await
+}
+
+/// Lets a snapshot take effect: its plan versions are kept, what it announces is noted and `changes` are recorded, or nothing. At a start,
+/// what subscriptions use and it lacks is told and no more: a node that does not run serves nobody.
+///
+/// # Errors
+/// [`PlanError::Lacking`] at a reload; [`PlanError::Changed`] if a version that is kept is another in the snapshot;
+/// [`PlanError::TooSoon`] if subscriptions would move to a version without its notice; [`PlanError::Unannounced`] if it changes what has to
+/// be announced before; [`PlanError::Store`]. Nothing is kept then, so that a set that never took effect may still be corrected.
+pub async fn admit_after(
+    store: &Store,
+    coming: Coming<'_>,
     (now, occasion): (Timestamp, Occasion),
     changes: &[Change],
 ) -> Result<(), PlanError> {
+    let snapshot = coming.snapshot;
     match (lacking(store, snapshot, now).await?, occasion) {
         (None, _) => {}
         (Some(lacking), Occasion::Reload) => return Err(lacking.into()),
@@ -91,6 +111,9 @@ pub async fn admit(
     let mut transaction = store.begin().await?;
     if let Some(too_soon) = notice::give((store, &mut transaction), snapshot, (now, occasion)).await? {
         return Err(too_soon.into());
+    }
+    if let Some(unannounced) = announced::give(&mut transaction, coming, (now, occasion)).await? {
+        return Err(unannounced.into());
     }
     if !is_done {
         register(&mut transaction, snapshot, now).await?;

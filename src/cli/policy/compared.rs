@@ -11,6 +11,7 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::node::{Node, NodeArguments};
 use crate::cli::screen::{Column, Format, Screen};
 use crate::domain::time::Clock;
+use crate::policy::compare::announced::{Unannounced, unannounced};
 use crate::policy::compare::change::Change;
 use crate::policy::compare::{compare, markdown, to_json};
 use crate::policy::load::load_source;
@@ -37,6 +38,8 @@ pub(super) struct Compared {
     old: String,
     new: String,
     changes: Vec<Change>,
+    /// What of them a node would refuse.
+    refused: Option<Unannounced>,
 }
 
 pub(super) fn diff((old, new): (&Path, &Path), shape: Option<Shape>, screen: &Screen) -> Outcome {
@@ -70,8 +73,21 @@ const COLUMNS: &[Column] = &[
 
 impl Compared {
     fn of(old: &Snapshot, new: &Snapshot) -> Self {
-        let changes = compare(old, new, SystemClock::new().now());
-        Self { old: old.hash.as_str().to_owned(), new: new.hash.as_str().to_owned(), changes }
+        let now = SystemClock::new().now();
+        Self {
+            old: old.hash.as_str().to_owned(),
+            new: new.hash.as_str().to_owned(),
+            changes: compare(old, new, now),
+            refused: unannounced(old, new, now),
+        }
+    }
+
+    /// Why a node would not take the new set after the old one, as far as the files tell.
+    pub(super) fn verdict(&self) -> Outcome {
+        match &self.refused {
+            Some(refused) => Err(Failure::Invalid(format!("tollgate: {refused}"))),
+            None => Ok(()),
+        }
     }
 
     /// What a set changes of the one in a folder, or of the one that a node has in force.

@@ -25,6 +25,10 @@ pub(super) fn compare((old, new): (&Snapshot, &Snapshot), changes: &mut Vec<Chan
     let is_shorter = after.signature_window < before.signature_window;
     let class = if is_shorter { Class::NarrowsScope } else { Class::WidensScope };
     found.note_if(class, "signature_window", (window(before), window(after)), (&place, &place));
+    let notice = |platform: &Platform| platform.changes.notice.unwrap_or_default();
+    let class = if notice(after) < notice(before) { Class::NarrowsScope } else { Class::WidensScope };
+    let words = |platform: &Platform| format!("{:?}", notice(platform));
+    found.note_if(class, "changes.notice", (words(before), words(after)), (&place, &place));
     for (part, of) in OTHERS {
         found.note_if(Class::Other, part, (of(before), of(after)), (&place, &place));
     }

@@ -76,6 +76,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
     let record_times = super::journal::record_times(compiling, document, &file.journal);
     let archiving = super::journal::archiving(compiling, document, &file.journal);
     let issuers = super::issuers::issuers(compiling, document, &file.issuers);
+    let changes = super::changes::terms(compiling, document, &file.changes);
     Some(Platform {
         name: file.name.clone(),
         zone: zone?,
@@ -93,6 +94,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         record_times: record_times?,
         archiving: archiving?,
         issuers: issuers?,
+        changes: changes?,
     })
 }
 
@@ -136,7 +138,7 @@ pub(super) fn duration(
 }
 
 /// A span that may be left out; `None` if it is given and is none.
-fn given(
+pub(super) fn given(
     compiling: &mut Compiling<'_>,
     document: &Document,
     pointer: &str,

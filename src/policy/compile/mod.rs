@@ -3,6 +3,7 @@
 mod access;
 mod basics;
 mod binding;
+mod changes;
 mod fed;
 mod fees;
 mod issuers;

@@ -26,6 +26,18 @@ pub struct PlatformFile {
     /// Other issuers whose access tokens are taken as credentials, beside the platform's own.
     #[serde(default)]
     pub issuers: Vec<IssuerEntry>,
+    /// What is asked of another set of these files before it comes into force.
+    #[serde(default)]
+    pub changes: ChangesSection,
+}
+
+/// What is asked of another set of these files before it comes into force.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangesSection {
+    /// How long before it comes each change must have stood in announcements.yaml by which calls may be refused that were let through, or
+    /// may cost more, such as 30d; when left out, none must. Plan versions have a notice of their own.
+    pub notice: Option<DurationText>,
 }
 
 /// How a node goes on with its journal of usage.

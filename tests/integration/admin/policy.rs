@@ -97,3 +97,29 @@ fn no_set_comes_into_force_that_is_not_recorded_and_it_does_once_the_store_is_ba
     let asked = records("policy.reload", &third);
     assert_eq!((asked.len(), &asked[0]["actor"]), (1, &json!("administrator:node")));
 }
+
+#[test]
+fn what_may_be_worse_for_those_who_call_is_refused_until_it_was_announced() {
+    let dev = Dev::with_policies(|policies| {
+        let file = policies.join("platform.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, format!("{text}\nchanges: {{notice: 30d}}\n")).unwrap();
+    });
+    let file = dev.policies().join("routes/orders.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("scopes: [order:write]", "scopes: [order:write, order:read]", 1))
+        .unwrap();
+    let refused = dev.admin("POST", "/admin/policy/reload", "");
+    assert_eq!((refused.status, refused.json()["code"].clone()), (409, json!("policy_refused")));
+    let told = refused.json()["detail"].to_string();
+    assert!(told.contains("routes/orders.yaml:") && told.contains("announcements:"), "{told}");
+    // To announce it is no change for anybody.
+    std::fs::write(&file, &text).unwrap();
+    let change = "narrows route place-order: scope order:read";
+    let announced = format!("announcements:\n  - {{change: \"{change}\", from: 2099-01-01T00:00:00Z}}\n");
+    std::fs::write(dev.policies().join("announcements.yaml"), announced).unwrap();
+    wait_for("the announcement", || {
+        let files = dev.admin("GET", "/admin/policy/files", "").json();
+        files["files"].as_array().unwrap().iter().any(|file| file["path"] == "announcements.yaml")
+    });
+}

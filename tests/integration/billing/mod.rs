@@ -12,6 +12,7 @@ mod balances;
 mod books;
 mod borne;
 mod cancelled;
+mod changes;
 mod clocks;
 mod crash;
 mod damaged_store;

@@ -86,3 +86,24 @@ async fn a_check_tells_what_a_set_changes_of_the_one_that_a_node_has_in_force() 
     let told: Value = serde_json::from_str(&checked.out).unwrap();
     assert_eq!((&told["against"]["old"], &told["against"]["changes"]), (&told["hash"], &json!([])));
 }
+
+#[test]
+fn a_check_tells_what_has_to_be_announced_and_how() {
+    let (old, new) = (folder::policies(), folder::policies());
+    for set in [&old, &new] {
+        let zone = "time_zone: Asia/Shanghai\n";
+        folder::change(set, "platform.yaml", zone, &format!("{zone}changes: {{notice: 30d}}\n"));
+    }
+    let scopes = "scopes: [order:write";
+    folder::change(&new, "routes/orders.yaml", scopes, &format!("{scopes}, order:read"));
+    let [before, after] = [&old, &new].map(|folder| folder.path().to_str().unwrap());
+    let checked = run(&["policy", "check", after, "--against", before]);
+    assert_eq!(checked.status, 3, "{}", checked.err);
+    let entry = "  - {change: \"narrows route place-order: scope order:read\", from: \"";
+    assert!(checked.out.contains("narrows_scope") && checked.err.contains(entry), "{}", checked.err);
+    // What it says can be pasted; when it was told, only a node knows.
+    let announced = format!("announcements:\n{entry}2026-01-01T00:00:00Z\"}}\n");
+    std::fs::write(new.path().join("announcements.yaml"), announced).unwrap();
+    let checked = run(&["policy", "check", after, "--against", before]);
+    assert_eq!(checked.status, 0, "{}", checked.err);
+}
