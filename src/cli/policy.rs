@@ -1,5 +1,6 @@
 //! `tollgate policy`: is a set of policy files right, what does it change, and what may stand in one.
 
+mod approved;
 mod compared;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use self::approved::ApproveArguments;
 use self::compared::{Compared, Shape};
 use super::explain::{self, ExplainArguments};
 use super::failure::{Failure, Outcome};
@@ -61,6 +63,11 @@ enum Action {
         #[arg(long, value_name = "FORMAT")]
         format: Option<Shape>,
     },
+    /// Sign a set of policy files as the second person, where `changes.second_signature` of platform.yaml asks for one
+    ///
+    /// Look it over first, by `policy check DIR --against node`. The signature stands in approvals.yaml; if another byte of the set changes,
+    /// it is of no use any more. The key pair is one of Ed25519, such as `openssl genpkey -algorithm ed25519 -out alice.pem` makes.
+    Approve(ApproveArguments),
     /// Write the JSON Schemas of the policy files, with which editors complete and check them
     Schema {
         /// Write one file for each kind into this folder, instead of all to standard output
@@ -89,6 +96,7 @@ enum Action {
 pub(super) fn run(arguments: PolicyArguments, screen: &Screen) -> Outcome {
     match arguments.action {
         Action::Check { folder, against, node } => check(&folder, against.as_deref(), &node, screen),
+        Action::Approve(arguments) => approved::run(&arguments, screen),
         Action::Diff { old, new, format } => compared::diff((&old, &new), format, screen),
         Action::Schema { write: None } => print_schemas(screen),
         Action::Schema { write: Some(folder) } => write_schemas(&folder, screen),

@@ -1,5 +1,6 @@
 //! Policy files → checked → compiled [`snapshot::Snapshot`].
 
+pub mod approval;
 pub mod asked_of_caller;
 pub mod body_reading;
 pub mod change_terms;

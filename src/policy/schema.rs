@@ -17,6 +17,7 @@ pub fn of(kind: Kind) -> Value {
         Kind::Routes => schema_for!(file::routes::RoutesFile),
         Kind::Plans => schema_for!(file::plans::PlanFile),
         Kind::Announcements => schema_for!(file::announcements::AnnouncementsFile),
+        Kind::Approvals => schema_for!(file::approvals::ApprovalsFile),
     };
     schema.to_value()
 }

@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, Method};
 
 use super::asked_of_caller::AskedOfCaller;
 use super::body_reading::BodyReading;
-use super::change_terms::{Announcement, ChangeTerms};
+use super::change_terms::{Announcement, Approval, ChangeTerms};
 use super::diagnostic::Diagnostic;
 use super::expression::Expression;
 use super::issuer::ForeignIssuer;
@@ -59,6 +59,8 @@ pub struct Snapshot {
     pub plans: HashMap<crate::domain::id::PlanName, Plan>,
     /// What will change, as it is told before.
     pub announcements: Vec<Announcement>,
+    /// Who has signed it, or says so.
+    pub approvals: Vec<Approval>,
     /// What may not be meant, though it is right.
     pub warnings: Vec<Diagnostic>,
 }

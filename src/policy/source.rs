@@ -36,11 +36,13 @@ pub enum Kind {
     Plans,
     /// `announcements.yaml`.
     Announcements,
+    /// `approvals.yaml`.
+    Approvals,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Platform,
         Self::Scopes,
         Self::Upstreams,
@@ -48,6 +50,7 @@ impl Kind {
         Self::Routes,
         Self::Plans,
         Self::Announcements,
+        Self::Approvals,
     ];
 
     /// The kind of the file at `path`, relative to the folder.
@@ -59,6 +62,7 @@ impl Kind {
             "upstreams.yaml" => Some(Self::Upstreams),
             "products.yaml" => Some(Self::Products),
             "announcements.yaml" => Some(Self::Announcements),
+            "approvals.yaml" => Some(Self::Approvals),
             _ if path.starts_with("routes/") => Some(Self::Routes),
             _ if path.starts_with("plans/") => Some(Self::Plans),
             _ => None,
@@ -76,13 +80,14 @@ impl Kind {
             Self::Routes => "routes",
             Self::Plans => "plans",
             Self::Announcements => "announcements",
+            Self::Approvals => "approvals",
         }
     }
 
     /// Whether a set may be without.
     #[must_use]
     pub fn is_optional(self) -> bool {
-        self == Self::Announcements
+        matches!(self, Self::Announcements | Self::Approvals)
     }
 }
 
@@ -149,11 +154,12 @@ impl Source {
         Err(failure)
     }
 
-    /// The hash that names this content: of the files as they are written, so that it is the same wherever they are read.
+    /// The hash that names this content: of the files as they are written, so that it is the same wherever they are read. Who approved it is
+    /// no part of it.
     #[must_use]
     pub fn hash(&self) -> Option<SnapshotHash> {
-        let parts =
-            self.files.iter().flat_map(|file| [&*file.path, file.text.as_deref().unwrap_or_default()]);
+        let files = self.files.iter().filter(|file| file.kind != Some(Kind::Approvals));
+        let parts = files.flat_map(|file| [&*file.path, file.text.as_deref().unwrap_or_default()]);
         let hex: String = digest(parts).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         SnapshotHash::new(&hex).ok()
     }

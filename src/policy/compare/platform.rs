@@ -53,6 +53,14 @@ const OTHERS: &[(&str, fn(&Platform) -> String)] = &[
     ("refresh_token_lifetime", |platform| span(Some(platform.refresh_token_lifetime))),
     ("refresh_family_lifetime", |platform| span(platform.refresh_family_lifetime)),
     ("code_lifetime", |platform| span(Some(platform.code_lifetime))),
+    ("changes.second_signature", |platform| format!("{:?}", platform.changes.second_signature)),
+    ("changes.approvers", |platform| {
+        // A key by its first bytes, which tell that it is another.
+        let key = |key: &[u8]| key.iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>();
+        let approvers =
+            platform.changes.approvers.iter().map(|one| format!("{} {}", one.name, key(&one.key)));
+        approvers.collect::<Vec<_>>().join(", ")
+    }),
 ];
 
 fn span(span: Option<Duration>) -> String {

@@ -82,7 +82,7 @@ impl Declarations {
             Kind::Upstreams => ("upstream", &self.upstreams),
             Kind::Products => ("API product", &self.products),
             Kind::Routes => ("route", &self.routes),
-            Kind::Platform | Kind::Plans | Kind::Announcements => return None,
+            Kind::Platform | Kind::Plans | Kind::Announcements | Kind::Approvals => return None,
         })
     }
 }
@@ -214,6 +214,7 @@ pub fn compile(
     let products = basics::products(&mut compiling, &mut routes);
     let plans = plans::compile(&mut compiling, &products, &routes);
     let announcements = changes::announcements(&mut compiling);
+    let approvals = changes::approvals(&mut compiling);
     let table = table(&mut compiling, &routes);
     check_reachable(&mut compiling, &routes);
     fed::check_fed(&mut compiling, &plans, &routes);
@@ -233,6 +234,7 @@ pub fn compile(
             products,
             plans,
             announcements,
+            approvals,
             warnings: compiling.warnings,
         }),
         _ => Err(compiling.diagnostics),

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod announcements;
+pub mod approvals;
 pub mod fees;
 pub mod issuers;
 pub mod login;

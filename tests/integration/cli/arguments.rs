@@ -9,6 +9,7 @@ const COMMANDS: &[&[&str]] = &[
     &["sandbox"],
     &["policy", "check"],
     &["policy", "diff"],
+    &["policy", "approve"],
     &["policy", "schema"],
     &["policy", "status"],
     &["policy", "reload"],

@@ -1,5 +1,6 @@
 //! Policy sets from files, as administrators write them.
 
+pub(crate) mod approved;
 mod bound;
 mod broken;
 mod compared;
