@@ -57,6 +57,8 @@ const MONEY: &[&str] = &[
     "src/billing/",
     "src/metering/",
     "src/domain/charge.rs",
+    "src/domain/curve.rs",
+    "src/domain/curve/",
     "src/domain/exact.rs",
     "src/domain/ladder.rs",
     "src/domain/ledger.rs",
@@ -72,6 +74,7 @@ const MONEY: &[&str] = &[
     "src/domain/tariff/",
     "src/domain/usage.rs",
     "src/domain/working.rs",
+    "src/policy/compare/",
 ];
 
 /// Names that have one home.

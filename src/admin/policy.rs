@@ -24,6 +24,15 @@ pub(super) async fn status(State(state): State<Arc<AdminState>>, parameters: Par
     ok(shown(&state))
 }
 
+/// `GET /admin/policy/files`: those in force, as they were written.
+pub(super) async fn files(State(state): State<Arc<AdminState>>, parameters: Parameters) -> Answer {
+    parameters.finish()?;
+    let snapshot = state.policies.load();
+    let files = snapshot.source.files.iter().filter_map(|file| Some((&*file.path, file.text.as_deref().ok()?)));
+    let files: Vec<Value> = files.map(|(path, text)| json!({ "path": path, "text": text })).collect();
+    ok(json!({ "hash": snapshot.hash.as_str(), "files": files }))
+}
+
 /// `POST /admin/policy/reload`. That he asked for it is recorded before what he asked for comes into force.
 pub(super) async fn reload(
     State(state): State<Arc<AdminState>>,

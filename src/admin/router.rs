@@ -51,6 +51,7 @@ fn admin(state: &Arc<AdminState>) -> Router<Arc<AdminState>> {
         .route("/kill-switches/{kind}/{name}", get(switch::get).put(switch::put).delete(switch::delete))
         .route("/policy", get(policy::status))
         .route("/policy/reload", post(policy::reload))
+        .route("/policy/files", get(policy::files))
         .fallback(no_such_path)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(state.clone(), token::require))

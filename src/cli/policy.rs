@@ -1,4 +1,7 @@
-//! `tollgate policy`: is a set of policy files right, and what may stand in them.
+//! `tollgate policy`: is a set of policy files right, what does it change, and what may stand in one.
+
+mod approved;
+mod compared;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,6 +11,8 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use self::approved::ApproveArguments;
+use self::compared::{Compared, Shape};
 use super::explain::{self, ExplainArguments};
 use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
@@ -28,14 +33,41 @@ pub(super) struct PolicyArguments {
 enum Action {
     /// Check a folder of policy files; every mistake is shown with its place and what would be right
     ///
-    /// Exit status 3 if the set is not right; what may not be meant is a warning, with its place. Values of ${env:NAME} and ${file:PATH} are looked at if they are there; without
+    /// Exit status 3 if the set is not right, or, with --against, lacks an announcement without which a node would not take it; what may not be meant is a warning, with its place. Values of ${env:NAME} and ${file:PATH} are looked at if they are there; without
     /// them the rest is checked, and what a node will need is told. A node compares the set with what was in force as well: it
     /// refuses another price of a plan version in force, or a set without a plan or API product that apps are subscribed to.
     Check {
         /// The folder
         #[arg(value_name = "DIR")]
         folder: PathBuf,
+        /// Tell as well what it changes for apps and merchants: of the set in another folder, or of that in force on a running
+        /// node, which is meant by the word node
+        #[arg(long, value_name = "DIR|node")]
+        against: Option<PathBuf>,
+        #[command(flatten)]
+        node: NodeArguments,
     },
+    /// Tell what another set of policy files changes for apps and merchants: prices, limits, and what they may do
+    ///
+    /// Each change is of a class: raises_price, cuts_limit, narrows_scope, their opposites, or other. A price is raised if it is dearer
+    /// for any number of units or any amount from now on; what may be worse for some calls, as another condition, is told as worse.
+    /// A plan version that is only in the new set is compared with the one before it.
+    Diff {
+        /// The folder of the set that there was
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The folder of the set that is to be
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// How the changes are written [default: table, or json with --output json]
+        #[arg(long, value_name = "FORMAT")]
+        format: Option<Shape>,
+    },
+    /// Sign a set of policy files as the second person, where `changes.second_signature` of platform.yaml asks for one
+    ///
+    /// Look it over first, by `policy check DIR --against node`. The signature stands in approvals.yaml; if another byte of the set changes,
+    /// it is of no use any more. The key pair is one of Ed25519, such as `openssl genpkey -algorithm ed25519 -out alice.pem` makes.
+    Approve(ApproveArguments),
     /// Write the JSON Schemas of the policy files, with which editors complete and check them
     Schema {
         /// Write one file for each kind into this folder, instead of all to standard output
@@ -63,7 +95,9 @@ enum Action {
 
 pub(super) fn run(arguments: PolicyArguments, screen: &Screen) -> Outcome {
     match arguments.action {
-        Action::Check { folder } => check(&folder, screen),
+        Action::Check { folder, against, node } => check(&folder, against.as_deref(), &node, screen),
+        Action::Approve(arguments) => approved::run(&arguments, screen),
+        Action::Diff { old, new, format } => compared::diff((&old, &new), format, screen),
         Action::Schema { write: None } => print_schemas(screen),
         Action::Schema { write: Some(folder) } => write_schemas(&folder, screen),
         Action::Explain(arguments) => explain::run(&arguments, screen),
@@ -127,10 +161,15 @@ impl Environment {
 
 const NEEDED: &[Column] = &[("a node needs", "/variable"), ("is there now", "/is_there")];
 
-fn check(folder: &Path, screen: &Screen) -> Outcome {
+fn check(folder: &Path, against: Option<&Path>, node: &NodeArguments, screen: &Screen) -> Outcome {
     let environment = Environment::default();
     let snapshot = load(folder, &environment).map_err(|error| wrong(error, screen))?;
-    right(folder, &snapshot, &environment.needed(), screen)
+    let compared = against.map(|against| Compared::against(against, &snapshot, node, screen)).transpose()?;
+    let shown = right(folder, (&snapshot, compared.as_ref()), &environment.needed(), screen);
+    match compared.map_or(Ok(()), |compared| compared.verdict()) {
+        Err(refused) => Err(refused.beside(shown)),
+        Ok(()) => shown,
+    }
 }
 
 /// The policies in a folder, whatever is not there of what they take from outside.
@@ -138,6 +177,7 @@ pub(super) fn loaded(folder: &Path, screen: &Screen) -> Result<Snapshot, Failure
     load(folder, &Environment::default()).map_err(|error| wrong(error, screen))
 }
 
+/// Why there is no set of policies; a program gets all that is wrong with it on standard output.
 fn wrong(error: LoadError, screen: &Screen) -> Failure {
     match error {
         LoadError::Unreadable(reason) | LoadError::Refused(reason) | LoadError::Unavailable(reason) => {
@@ -153,7 +193,12 @@ fn wrong(error: LoadError, screen: &Screen) -> Failure {
     }
 }
 
-fn right(folder: &Path, snapshot: &Snapshot, needed: &[Value], screen: &Screen) -> Outcome {
+fn right(
+    folder: &Path,
+    (snapshot, compared): (&Snapshot, Option<&Compared>),
+    needed: &[Value],
+    screen: &Screen,
+) -> Outcome {
     let counts = [
         ("routes", snapshot.routes.len()),
         ("upstreams", snapshot.upstreams.len()),
@@ -166,6 +211,9 @@ fn right(folder: &Path, snapshot: &Snapshot, needed: &[Value], screen: &Screen) 
             let mut result = json!({"valid": true, "errors": [], "hash": snapshot.hash.as_str()});
             result["needs"] = json!(needed);
             result["warnings"] = snapshot.warnings.iter().map(Diagnostic::to_json).collect();
+            if let Some(compared) = compared {
+                result["against"] = compared.to_json();
+            }
             for (name, count) in counts {
                 result[name] = json!(count);
             }
@@ -177,6 +225,9 @@ fn right(folder: &Path, snapshot: &Snapshot, needed: &[Value], screen: &Screen) 
             screen.text(&format!("{} is right: {counts}; content hash {hash}", folder.display()))?;
             if !needed.is_empty() {
                 screen.list(needed, NEEDED, "")?;
+            }
+            if let Some(compared) = compared {
+                compared.show(Shape::Table, screen)?;
             }
             for warning in &snapshot.warnings {
                 screen.note(&format!("{}\n", warning.to_warning()))?;

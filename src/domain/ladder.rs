@@ -172,6 +172,30 @@ impl Ladder {
         }
     }
 
+    /// The last unit of each band that has one.
+    pub fn ends(&self) -> impl Iterator<Item = u64> {
+        let bands = match &self.steps {
+            Steps::Graduated(bands) | Steps::Volume(bands) => bands.below.as_slice(),
+            Steps::PerUnit(_) | Steps::Package { .. } => &[],
+        };
+        bands.iter().map(|(ends, _)| *ends)
+    }
+
+    /// How many units are paid for together: those of a package, or one.
+    #[must_use]
+    pub fn package(&self) -> u64 {
+        match &self.steps {
+            Steps::Package { size, .. } => size.get(),
+            Steps::PerUnit(_) | Steps::Graduated(_) | Steps::Volume(_) => 1,
+        }
+    }
+
+    /// Whether every unit costs the same, without a cap.
+    #[must_use]
+    pub fn is_per_unit(&self) -> bool {
+        self.cap.is_none() && matches!(self.steps, Steps::PerUnit(_))
+    }
+
     /// The band in which unit `number` lies, from 1; none if there are no bands.
     #[must_use]
     pub fn band_of(&self, number: u64) -> Option<u32> {

@@ -20,6 +20,7 @@ pub mod charge;
 pub mod client;
 pub mod client_certificate;
 pub mod confirmation;
+pub mod curve;
 pub mod distinguished_name;
 pub mod door;
 pub mod ended;

@@ -12,6 +12,7 @@ use super::money::{Amount, Currency};
 use super::split::Split;
 use super::tiers::Tiers;
 
+mod curve;
 mod percents;
 mod reached;
 

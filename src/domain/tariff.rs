@@ -20,6 +20,7 @@ use super::share::Share;
 use super::time::Timestamp;
 
 mod cap_units;
+mod curve;
 mod rate;
 mod some_units;
 mod steps;

@@ -203,6 +203,12 @@ impl Tiers {
         Ok(taken.min(base).max(0))
     }
 
+    /// What the bands say of minor units, exactly.
+    #[must_use]
+    pub fn ladder(&self) -> &Ladder {
+        &self.ladder
+    }
+
     /// The percentage of the band that a net amount reaches.
     #[must_use]
     pub fn percent_at(&self, net: i64) -> Decimal {

@@ -14,9 +14,18 @@ use crate::domain::audit::Change;
 use crate::domain::id::SnapshotHash;
 use crate::domain::time::{Clock, Timestamp};
 
-/// Says whether a snapshot that is right in itself may come into force, after what came before it: [`LoadError::Refused`] if not,
-/// [`LoadError::Unavailable`] if that cannot be kept for now. What it is given beside is who asked for it, if somebody did.
-pub type Admit = Box<dyn Fn(&Snapshot, Option<&Change>) -> Result<(), LoadError> + Send + Sync>;
+/// A snapshot that is right in itself and is to come into force.
+#[derive(Debug, Clone, Copy)]
+pub struct Coming<'s> {
+    /// The one that is in force; none as a node starts.
+    pub before: Option<&'s Snapshot>,
+    /// The one that is to be.
+    pub snapshot: &'s Snapshot,
+}
+
+/// Says whether a snapshot may come into force, after what came before it: [`LoadError::Refused`] if not, [`LoadError::Unavailable`] if
+/// that cannot be kept for now. What it is given beside is who asked for it, if somebody did.
+pub type Admit = Box<dyn Fn(Coming<'_>, Option<&Change>) -> Result<(), LoadError> + Send + Sync>;
 
 /// How the policies stand.
 #[derive(Debug, Clone)]
@@ -77,7 +86,7 @@ impl Live {
         let snapshot = load(folder, &*values)?;
         let now = clock.now();
         check_plans(&snapshot, now)?;
-        admit(&snapshot, None)?;
+        admit(Coming { before: None, snapshot: &snapshot }, None)?;
         warn(&snapshot);
         let hash = snapshot.hash.clone();
         let status = PolicyStatus { hash, active_since: now, last_error: None, last_attempt: now };
@@ -186,7 +195,7 @@ impl Live {
             return Ok(Reloaded::Unchanged(snapshot.hash));
         }
         check_plans(&snapshot, now)?;
-        (self.admit)(&snapshot, asked)?;
+        (self.admit)(Coming { before: Some(&in_force), snapshot: &snapshot }, asked)?;
         warn(&snapshot);
         let hash = snapshot.hash.clone();
         let before = self.snapshot.swap(Arc::new(snapshot));

@@ -21,7 +21,7 @@ use super::tree::Tree;
 use crate::domain::location::Location;
 
 const KINDS: &str = "there are: platform.yaml, scopes.yaml, upstreams.yaml, products.yaml, \
-     routes/*.yaml, plans/*.yaml; in routes and plans, *.yml too";
+     routes/*.yaml, plans/*.yaml, and there may be announcements.yaml and approvals.yaml; in routes and plans, *.yml too";
 
 /// Gives the values of `${env:NAME}` and `${file:PATH}` in policy files.
 pub trait Values: Send + Sync {
@@ -100,7 +100,7 @@ pub fn load_source(source: &Source, values: &dyn Values) -> Result<Snapshot, Rep
             None => unknown.extend(file.kind),
         }
     }
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.into_iter().filter(|kind| !kind.is_optional()) {
         if !source.files.iter().any(|file| file.kind == Some(kind)) {
             diagnostics.push(missing(kind));
             unknown.push(kind);
@@ -114,7 +114,7 @@ pub fn load_source(source: &Source, values: &dyn Values) -> Result<Snapshot, Rep
 
 fn missing(kind: Kind) -> Diagnostic {
     let (file, help): (Arc<str>, _) = match kind {
-        Kind::Platform | Kind::Scopes | Kind::Upstreams | Kind::Products => {
+        Kind::Platform | Kind::Scopes | Kind::Upstreams | Kind::Products | Kind::Announcements | Kind::Approvals => {
             (format!("{}.yaml", kind.name()).into(), None)
         }
         Kind::Routes => {
@@ -210,7 +210,7 @@ impl Document {
     /// Whether what this kind of file declares can be known, though parts of it may be misshapen.
     fn declares(&self) -> bool {
         match self.kind {
-            Kind::Platform | Kind::Plans => true,
+            Kind::Platform | Kind::Plans | Kind::Announcements | Kind::Approvals => true,
             Kind::Scopes | Kind::Upstreams | Kind::Products | Kind::Routes => {
                 self.has(&format!("/{}", self.kind.name()))
             }

@@ -1,8 +1,11 @@
 //! Policy files → checked → compiled [`snapshot::Snapshot`].
 
+pub mod approval;
 pub mod asked_of_caller;
 pub mod billing_terms;
 pub mod body_reading;
+pub mod change_terms;
+pub mod compare;
 pub mod compile;
 pub mod diagnostic;
 pub mod expression;

@@ -16,6 +16,8 @@ pub fn of(kind: Kind) -> Value {
         Kind::Products => schema_for!(file::products::ProductsFile),
         Kind::Routes => schema_for!(file::routes::RoutesFile),
         Kind::Plans => schema_for!(file::plans::PlanFile),
+        Kind::Announcements => schema_for!(file::announcements::AnnouncementsFile),
+        Kind::Approvals => schema_for!(file::approvals::ApprovalsFile),
     };
     schema.to_value()
 }

@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue, Method};
 use super::asked_of_caller::AskedOfCaller;
 use super::billing_terms::BillingTerms;
 use super::body_reading::BodyReading;
+use super::change_terms::{Announcement, Approval, ChangeTerms};
 use super::diagnostic::Diagnostic;
 use super::expression::Expression;
 use super::issuer::ForeignIssuer;
@@ -57,6 +58,10 @@ pub struct Snapshot {
     pub products: HashMap<ProductName, ApiProduct>,
     /// Under which terms.
     pub plans: HashMap<crate::domain::id::PlanName, Plan>,
+    /// What will change, as it is told before.
+    pub announcements: Vec<Announcement>,
+    /// Who has signed it, or says so.
+    pub approvals: Vec<Approval>,
     /// What may not be meant, though it is right.
     pub warnings: Vec<Diagnostic>,
 }
@@ -101,6 +106,8 @@ pub struct Platform {
     pub billing: BillingTerms,
     /// Other issuers whose access tokens are taken.
     pub issuers: Vec<Arc<ForeignIssuer>>,
+    /// What is asked of another set before it comes into force.
+    pub changes: ChangeTerms,
 }
 
 /// Which proofs of possession must have a nonce.

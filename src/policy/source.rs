@@ -34,12 +34,24 @@ pub enum Kind {
     Routes,
     /// `plans/*.yaml`.
     Plans,
+    /// `announcements.yaml`.
+    Announcements,
+    /// `approvals.yaml`.
+    Approvals,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Platform, Self::Scopes, Self::Upstreams, Self::Products, Self::Routes, Self::Plans];
+    pub const ALL: [Self; 8] = [
+        Self::Platform,
+        Self::Scopes,
+        Self::Upstreams,
+        Self::Products,
+        Self::Routes,
+        Self::Plans,
+        Self::Announcements,
+        Self::Approvals,
+    ];
 
     /// The kind of the file at `path`, relative to the folder.
     #[must_use]
@@ -49,6 +61,8 @@ impl Kind {
             "scopes.yaml" => Some(Self::Scopes),
             "upstreams.yaml" => Some(Self::Upstreams),
             "products.yaml" => Some(Self::Products),
+            "announcements.yaml" => Some(Self::Announcements),
+            "approvals.yaml" => Some(Self::Approvals),
             _ if path.starts_with("routes/") => Some(Self::Routes),
             _ if path.starts_with("plans/") => Some(Self::Plans),
             _ => None,
@@ -65,7 +79,15 @@ impl Kind {
             Self::Products => "products",
             Self::Routes => "routes",
             Self::Plans => "plans",
+            Self::Announcements => "announcements",
+            Self::Approvals => "approvals",
         }
+    }
+
+    /// Whether a set may be without.
+    #[must_use]
+    pub fn is_optional(self) -> bool {
+        matches!(self, Self::Announcements | Self::Approvals)
     }
 }
 
@@ -132,11 +154,12 @@ impl Source {
         Err(failure)
     }
 
-    /// The hash that names this content: of the files as they are written, so that it is the same wherever they are read.
+    /// The hash that names this content: of the files as they are written, so that it is the same wherever they are read. Who approved it is
+    /// no part of it.
     #[must_use]
     pub fn hash(&self) -> Option<SnapshotHash> {
-        let parts =
-            self.files.iter().flat_map(|file| [&*file.path, file.text.as_deref().unwrap_or_default()]);
+        let files = self.files.iter().filter(|file| file.kind != Some(Kind::Approvals));
+        let parts = files.flat_map(|file| [&*file.path, file.text.as_deref().unwrap_or_default()]);
         let hex: String = digest(parts).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         SnapshotHash::new(&hex).ok()
     }

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::error::ServerError;
 use super::node::NodeSettings;
@@ -12,8 +12,9 @@ use crate::domain::action::Action;
 use crate::domain::audit::{Actor, AuditRecord, Change, Subject};
 use crate::domain::id::NodeId;
 use crate::domain::time::{Clock, Timestamp};
+use crate::policy::approval;
 use crate::policy::issuer::ForeignIssuer;
-use crate::policy::live::{Admit, Live};
+use crate::policy::live::{Admit, Coming, Live};
 use crate::policy::load::LoadError;
 use crate::policy::snapshot::Snapshot;
 use crate::store::audit::AuditFilter;
@@ -34,25 +35,34 @@ pub(super) async fn open(
     let opening = tokio::task::spawn_blocking(move || {
         let at = clock.clone();
         let in_force = Mutex::new(None::<String>);
-        let admit: Admit = Box::new(move |snapshot, asked| {
+        let admit: Admit = Box::new(move |coming: Coming<'_>, asked| {
+            let snapshot = coming.snapshot;
             check_issuers(snapshot, &issuer)?;
+            let now = at.now();
+            if let Some(before) = coming.before {
+                let checked = approval::check(before, snapshot, now);
+                checked.map_err(|unapproved| LoadError::Refused(unapproved.to_string()))?;
+            }
             let mut in_force = in_force.lock().unwrap_or_else(PoisonError::into_inner);
             let occasion = match (&*in_force, &ran_with) {
                 (Some(_), _) => Occasion::Reload,
                 (None, Some((hash, since))) if *hash != snapshot.hash.as_str() => Occasion::Changed(*since),
                 (None, _) => Occasion::Start,
             };
-            let now = at.now();
-            let activated = activation(&node, (in_force.as_deref(), snapshot.hash.as_str()), now);
+            let terms = &coming.before.unwrap_or(snapshot).platform.changes;
+            let approvers = approval::approved_by(terms, snapshot);
+            let hashes = (in_force.as_deref(), snapshot.hash.as_str());
+            let activated = activation(&node, hashes, &approvers, now);
             let (before, after) = (activated.before.clone(), activated.after.clone());
             let asked = asked.map(|asked| Change { before, after, ..asked.clone() });
             let changes: Vec<_> = std::iter::once(activated).chain(asked).collect();
             control.block_on(async {
-                let admitted = plans::admit(&store, snapshot, (now, occasion), &changes).await;
+                let admitted = plans::admit_after(&store, coming, (now, occasion), &changes).await;
                 admitted.map_err(|error| match error {
-                    PlanError::Changed(_) | PlanError::TooSoon(_) | PlanError::Lacking(_) => {
-                        LoadError::Refused(error.to_string())
-                    }
+                    PlanError::Changed(_)
+                    | PlanError::TooSoon(_)
+                    | PlanError::Unannounced(_)
+                    | PlanError::Lacking(_) => LoadError::Refused(error.to_string()),
                     PlanError::Store(error) => unavailable(&error),
                 })
             })?;
@@ -93,9 +103,18 @@ async fn last_activation(store: &Store, node: &NodeId) -> Result<Option<(String,
     Ok(last.and_then(|record| Some((hash(&record)?, record.at))))
 }
 
-/// That another set of policies comes into force on `node`, each named by the hash of its content.
-fn activation(node: &NodeId, (before, after): (Option<&str>, &str), at: Timestamp) -> Change {
-    let shown = |hash: &str| format!(r#"{{"hash":"{hash}"}}"#);
+/// That another set of policies comes into force on `node`, each named by the hash of its content, with who approved it.
+fn activation(
+    node: &NodeId,
+    (before, after): (Option<&str>, &str),
+    approved_by: &[&str],
+    at: Timestamp,
+) -> Change {
+    let shown = |hash: &str| json!({ "hash": hash });
+    let mut set = shown(after);
+    if !approved_by.is_empty() {
+        set["approved_by"] = json!(approved_by);
+    }
     Change {
         at,
         actor: Actor::Node(node.clone()),
@@ -104,7 +123,7 @@ fn activation(node: &NodeId, (before, after): (Option<&str>, &str), at: Timestam
         request_id: None,
         action: Action::PolicyActivate,
         subject: Subject::new("policies"),
-        before: before.map(shown),
-        after: Some(shown(after)),
+        before: before.map(|hash| shown(hash).to_string()),
+        after: Some(set.to_string()),
     }
 }

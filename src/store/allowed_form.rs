@@ -1,4 +1,4 @@
-//! What a plan version lets its apps use, as it is kept of what was told: JSON.
+//! What a plan version lets its apps use, as it is kept of what was told, or came into force: JSON.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::domain::allowed::{Allowed, AllowedRate, AllowedUse};
 use crate::domain::plan::{LimitKey, Quantity, Rate};
 use crate::domain::quota::Every;
 
-const COLUMN: &str = "plan_announcement.allowed";
+const COLUMN: &str = "allowed";
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

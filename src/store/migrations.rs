@@ -87,6 +87,7 @@ const STEPS: &[Step] = &[
     step!(53, "runs", "0053_runs.sql"),
     step!(54, "mismatches", "0054_mismatches.sql"),
     step!(55, "proof_keys", "0055_proof_keys.sql"),
+    step!(56, "change_announcements", "0056_change_announcements.sql"),
     step!(57, "policy_sets", "0057_policy_sets.sql"),
 ];
 

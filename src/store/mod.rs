@@ -35,6 +35,7 @@ pub mod balance_payment;
 pub mod balance_spent;
 pub mod billed_fee;
 mod calling_grant;
+pub mod change_announcement;
 pub mod charge;
 mod charge_batch;
 mod charge_total;

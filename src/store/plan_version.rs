@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use super::allowed_form;
 use super::error::StoreError;
 use super::open::Store;
 use super::row::{known, parse};
 use super::tariff_form;
 use super::transaction::Transaction;
 use super::usage::plan_ref;
+use crate::domain::allowed::Allowed;
 use crate::domain::id::{AppId, PlanName};
 use crate::domain::location::Location;
 use crate::domain::money::{Currency, Rounding, parse_decimal};
@@ -28,6 +30,8 @@ pub struct KeptVersion {
     pub effective_from: Option<Timestamp>,
     /// Whether subscriptions to earlier versions moved to it; none if an older program kept it, and nobody said so since.
     pub moves: Option<bool>,
+    /// What it lets its apps use; none if an older program kept it, or it is not in force yet.
+    pub allowed: Option<Allowed>,
     /// Whether it was announced to them, from which it follows as long as nothing says it.
     is_announced: bool,
 }
@@ -40,6 +44,7 @@ impl KeptVersion {
             tariff,
             effective_from: Some(effective_from),
             moves: Some(true),
+            allowed: None,
             is_announced: true,
         }
     }
@@ -79,6 +84,7 @@ row! {
         share_file: Option<String>,
         share_line: Option<i64>,
         share_column: Option<i64>,
+        allowed: Option<String>,
     }
 }
 
@@ -98,6 +104,7 @@ impl TryFrom<TariffRow> for KeptVersion {
             tariff,
             effective_from: super::row::time(row.effective_from),
             moves: row.moves.map(|moves| moves != 0),
+            allowed: row.allowed.as_deref().map(allowed_form::read).transpose()?,
             is_announced: row.is_announced != 0,
         })
     }
@@ -132,7 +139,8 @@ macro_rules! select {
             "select v.plan, v.version, v.moves, cast(coalesce((select max(1) from plan_announcement n where n.plan = v.plan \
              and n.version = v.version and (n.effective_from is not null or n.tariff is null)), 0) as bigint) as is_announced, \
              v.effective_from, v.currency, v.rounding, v.form, v.tariff, v.fee, v.free_units, v.fee_file, v.fee_line, v.fee_column, \
-             v.share, v.share_file, v.share_line, v.share_column from plan_version v where ",
+             v.share, v.share_file, v.share_line, v.share_column, (select a.allowed from plan_version_allowed a where a.plan = v.plan \
+             and a.version = v.version) as allowed from plan_version v where ",
             $which
         )
     };
@@ -302,5 +310,25 @@ impl Transaction {
             .map(|done| done.rows_affected())
         })?;
         Ok(changed > 0)
+    }
+
+    /// Notes what a plan version lets its apps use as it comes into force; what is noted already stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn keep_allowed(&mut self, plan: &PlanRef, allowed: &Allowed) -> Result<(), StoreError> {
+        let text = allowed_form::write(allowed)?;
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into plan_version_allowed (plan, version, allowed) values ($1, $2, $3) on conflict do nothing",
+            )
+            .bind(plan.name.as_str())
+            .bind(i64::from(plan.version))
+            .bind(text.as_str())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
     }
 }

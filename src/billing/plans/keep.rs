@@ -1,13 +1,17 @@
-//! Plan versions are kept when they come into force: from then on neither price nor date changes under what is used by
-//! them. Until then they may still be changed.
+//! Plan versions are kept when they come into force: from then on neither price nor date changes under what is used by them, and none
+//! lets its apps use less than it did then. Until then they may still be changed.
 
+use super::announced;
 use super::notice::{self, TooSoon};
 use super::sets::keep_set;
 use super::subscribed::{Lacking, lacking};
+use crate::domain::allowed::Allowed;
 use crate::domain::audit::Change;
 use crate::domain::location::Location;
 use crate::domain::plan::{PlanRef, PlanVersion};
 use crate::domain::time::Timestamp;
+use crate::policy::compare::announced::Unannounced;
+use crate::policy::live::Coming;
 use crate::policy::snapshot::Snapshot;
 use crate::store::plan_version::KeptVersion;
 use crate::store::transaction::Exclusive;
@@ -16,8 +20,8 @@ use crate::store::{Store, StoreError, Transaction};
 /// A plan version that was in force, or was told last to subscriptions that move to it, is another now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{place}: plan {plan} was in force, or told to subscriptions, with other prices, from another time or with another `existing`, or \
-     told with more to use; leave it as it was and add the next version"
+    "{place}: plan {plan} was in force, or told to subscriptions, with other prices, from another time, with another `existing` or \
+     with more to use; leave it as it was and add the next version"
 )]
 pub struct Changed {
     /// The plan version.
@@ -35,6 +39,9 @@ pub enum PlanError {
     /// A version to which subscriptions move comes into force too soon.
     #[error(transparent)]
     TooSoon(#[from] TooSoon),
+    /// What may be worse for those who call was not announced in time.
+    #[error(transparent)]
+    Unannounced(#[from] Unannounced),
     /// Subscriptions use what the snapshot lacks.
     #[error(transparent)]
     Lacking(#[from] Lacking),
@@ -65,19 +72,33 @@ impl Occasion {
     }
 }
 
-/// Lets `snapshot` take effect: its plan versions and files are kept and `changes` are recorded, or nothing is. At a start, what
-/// subscriptions use and it lacks is told and no more: a node that does not run serves nobody.
+/// [`admit_after`] no set in force.
 ///
 /// # Errors
-/// [`PlanError::Lacking`] at a reload; [`PlanError::Changed`] if a version that is kept is another in the snapshot;
-/// [`PlanError::TooSoon`] if subscriptions would move to a version without its notice;
-/// [`PlanError::Store`]. Nothing is kept then, so that a set that never took effect may still be corrected.
+/// Those of [`admit_after`].
 pub async fn admit(
     store: &Store,
     snapshot: &Snapshot,
+    when: (Timestamp, Occasion),
+    changes: &[Change],
+) -> Result<(), PlanError> {
+    admit_after(store, Coming { before: None, snapshot }, when, changes).await
+}
+
+/// Lets a snapshot take effect: its plan versions and files are kept, what it announces is noted and `changes` are recorded, or nothing. At
+/// a start, what subscriptions use and it lacks is told and no more: a node that does not run serves nobody.
+///
+/// # Errors
+/// [`PlanError::Lacking`] at a reload; [`PlanError::Changed`] if a version that is kept is another in the snapshot;
+/// [`PlanError::TooSoon`] if subscriptions would move to a version without its notice; [`PlanError::Unannounced`] if it changes what has to
+/// be announced before; [`PlanError::Store`]. Nothing is kept then, so that a set that never took effect may still be corrected.
+pub async fn admit_after(
+    store: &Store,
+    coming: Coming<'_>,
     (now, occasion): (Timestamp, Occasion),
     changes: &[Change],
 ) -> Result<(), PlanError> {
+    let snapshot = coming.snapshot;
     match (lacking(store, snapshot, now).await?, occasion) {
         (None, _) => {}
         (Some(lacking), Occasion::Reload) => return Err(lacking.into()),
@@ -91,6 +112,9 @@ pub async fn admit(
     let mut transaction = store.begin().await?;
     if let Some(too_soon) = notice::give((store, &mut transaction), snapshot, (now, occasion)).await? {
         return Err(too_soon.into());
+    }
+    if let Some(unannounced) = announced::give(&mut transaction, coming, (now, occasion)).await? {
+        return Err(unannounced.into());
     }
     if !is_done {
         register(&mut transaction, snapshot, now).await?;
@@ -190,17 +214,22 @@ enum Step {
     Replace,
     /// An older program kept it, which did not say whether subscriptions move to it.
     Moves,
+    /// An older program kept it, which did not say what it lets its apps use.
+    Allow,
 }
 
 fn step(version: &PlanVersion, kept: Option<&KeptVersion>, now: Timestamp) -> Result<Step, Changed> {
     let is_due = version.effective_from <= now;
     let Some(kept) = kept else { return Ok(if is_due { Step::Keep } else { Step::None }) };
     let moves_alike = kept.moves.is_none_or(|moves| moves == version.existing.moves());
-    let is_same = kept.tariff.prices_like(&version.tariff) && moves_alike;
+    let allows_enough = kept.allowed.as_ref().is_none_or(|kept| Allowed::by(version).is_no_less_than(kept));
+    let is_same = kept.tariff.prices_like(&version.tariff) && moves_alike && allows_enough;
     match (kept.effective_from, is_same) {
-        (Some(from), true) if from == version.effective_from => {
-            Ok(if kept.moves.is_some() { Step::None } else { Step::Moves })
-        }
+        (Some(from), true) if from == version.effective_from => Ok(match (kept.moves, &kept.allowed) {
+            (Some(_), Some(_)) => Step::None,
+            (None, _) => Step::Moves,
+            (Some(_), None) => Step::Allow,
+        }),
         (None, true) => Ok(if is_due { Step::Date } else { Step::None }),
         (None, false) if !is_due => Ok(Step::Replace),
         (Some(_), _) | (None, false) => Err(changed(version)),
@@ -220,7 +249,8 @@ async fn keep(
     let dated = (*effective_from, *existing);
     let kept = transaction.plan_version(reference).await?;
     match step(version, kept.as_ref(), now) {
-        Ok(Step::None) => {}
+        Ok(Step::None) => return Ok(Ok(())),
+        Ok(Step::Allow) => {}
         Ok(Step::Keep) if !notice::stands(transaction, version).await? => return Ok(Err(changed(version))),
         Ok(Step::Keep) => transaction.keep_plan_version(reference, tariff, dated).await?,
         Ok(Step::Date) => transaction.date_plan_version(reference, dated).await?,
@@ -231,6 +261,9 @@ async fn keep(
             }
         }
         Err(changed) => return Ok(Err(changed)),
+    }
+    if *effective_from <= now {
+        transaction.keep_allowed(reference, &Allowed::by(version)).await?;
     }
     Ok(Ok(()))
 }

@@ -77,6 +77,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
     let archiving = super::journal::archiving(compiling, document, &file.journal);
     let billing = super::billing::terms(compiling, document, &file.billing);
     let issuers = super::issuers::issuers(compiling, document, &file.issuers);
+    let changes = super::changes::terms(compiling, document, &file.changes);
     Some(Platform {
         name: file.name.clone(),
         zone: zone?,
@@ -95,6 +96,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         archiving: archiving?,
         billing: billing?,
         issuers: issuers?,
+        changes: changes?,
     })
 }
 
@@ -138,7 +140,7 @@ pub(super) fn duration(
 }
 
 /// A span that may be left out; `None` if it is given and is none.
-fn given(
+pub(super) fn given(
     compiling: &mut Compiling<'_>,
     document: &Document,
     pointer: &str,

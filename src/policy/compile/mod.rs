@@ -4,6 +4,7 @@ mod access;
 mod basics;
 mod billing;
 mod binding;
+mod changes;
 mod fed;
 mod fees;
 mod issuers;

@@ -12,7 +12,7 @@ use super::super::shape::{nearest, suggest};
 use super::super::snapshot::{Access, ApiProduct, Route, Snapshot};
 use super::super::source::{Kind, Source, digest};
 use super::variables::{self, Substituted};
-use super::{basics, fed, plans, routes};
+use super::{basics, changes, fed, plans, routes};
 use crate::domain::id::ProductName;
 use crate::domain::location::Location;
 
@@ -82,7 +82,7 @@ impl Declarations {
             Kind::Upstreams => ("upstream", &self.upstreams),
             Kind::Products => ("API product", &self.products),
             Kind::Routes => ("route", &self.routes),
-            Kind::Platform | Kind::Plans => return None,
+            Kind::Platform | Kind::Plans | Kind::Announcements | Kind::Approvals => return None,
         })
     }
 }
@@ -213,6 +213,8 @@ pub fn compile(
     let mut routes = routes::compile(&mut compiling, &scopes, &upstreams);
     let products = basics::products(&mut compiling, &mut routes);
     let plans = plans::compile(&mut compiling, &products, &routes);
+    let announcements = changes::announcements(&mut compiling);
+    let approvals = changes::approvals(&mut compiling);
     let table = table(&mut compiling, &routes);
     check_reachable(&mut compiling, &routes);
     fed::check_fed(&mut compiling, &plans, &routes);
@@ -231,6 +233,8 @@ pub fn compile(
             scopes,
             products,
             plans,
+            announcements,
+            approvals,
             warnings: compiling.warnings,
         }),
         _ => Err(compiling.diagnostics),

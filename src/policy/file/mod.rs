@@ -1,6 +1,8 @@
 //! What stands in each kind of policy file. The doc comments here become the descriptions that editors show.
 
 pub mod access;
+pub mod announcements;
+pub mod approvals;
 pub mod billing;
 pub mod fees;
 pub mod issuers;

@@ -30,6 +30,47 @@ pub struct PlatformFile {
     /// Other issuers whose access tokens are taken as credentials, beside the platform's own.
     #[serde(default)]
     pub issuers: Vec<IssuerEntry>,
+    /// What is asked of another set of these files before it comes into force.
+    #[serde(default)]
+    pub changes: ChangesSection,
+}
+
+/// What is asked of another set of these files before it comes into force.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangesSection {
+    /// How long before it comes each change must have stood in announcements.yaml by which calls may be refused that were let through, or
+    /// may cost more, such as 30d; when left out, none must. Plan versions have a notice of their own.
+    pub notice: Option<DurationText>,
+    /// Which other sets need the signature of one of the approvers; never unless it is given.
+    #[serde(default)]
+    pub second_signature: SecondSignatureName,
+    /// Who may sign.
+    #[serde(default)]
+    pub approvers: Vec<ApproverEntry>,
+}
+
+/// Which other sets need the signature of one of the approvers.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecondSignatureName {
+    /// None.
+    #[default]
+    Never,
+    /// Those by which something may cost more, or which ask otherwise of changes.
+    Raises,
+    /// All.
+    Always,
+}
+
+/// Who may sign another set.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApproverEntry {
+    /// The name, each once.
+    pub name: String,
+    /// The public key (Ed25519): its 32 bytes in base64.
+    pub key: String,
 }
 
 /// How a node goes on with its journal of usage.

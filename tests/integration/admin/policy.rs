@@ -1,8 +1,11 @@
 //! How the policies stand, and reading them anew.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::world::World;
+use crate::policy::approved::{key_pair, section};
 use crate::support::dev::{Dev, wait_for};
 use crate::support::folder;
 
@@ -96,4 +99,58 @@ fn no_set_comes_into_force_that_is_not_recorded_and_it_does_once_the_store_is_ba
     assert_eq!(records("policy.activate", &third)[0]["before"]["hash"], second);
     let asked = records("policy.reload", &third);
     assert_eq!((asked.len(), &asked[0]["actor"]), (1, &json!("administrator:node")));
+}
+
+#[test]
+fn what_may_be_worse_for_those_who_call_is_refused_until_it_was_announced() {
+    let dev = Dev::with_policies(|policies| {
+        let file = policies.join("platform.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, format!("{text}\nchanges: {{notice: 30d}}\n")).unwrap();
+    });
+    let file = dev.policies().join("routes/orders.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("scopes: [order:write]", "scopes: [order:write, order:read]", 1))
+        .unwrap();
+    let refused = dev.admin("POST", "/admin/policy/reload", "");
+    assert_eq!((refused.status, refused.json()["code"].clone()), (409, json!("policy_refused")));
+    let told = refused.json()["detail"].to_string();
+    assert!(told.contains("routes/orders.yaml:") && told.contains("announcements:"), "{told}");
+    // To announce it is no change for anybody.
+    std::fs::write(&file, &text).unwrap();
+    let change = "narrows route place-order: scope order:read";
+    let announced = format!("announcements:\n  - {{change: \"{change}\", from: 2099-01-01T00:00:00Z}}\n");
+    std::fs::write(dev.policies().join("announcements.yaml"), announced).unwrap();
+    wait_for("the announcement", || {
+        let files = dev.admin("GET", "/admin/policy/files", "").json();
+        files["files"].as_array().unwrap().iter().any(|file| file["path"] == "announcements.yaml")
+    });
+}
+
+#[test]
+fn a_set_comes_into_force_once_a_second_person_has_approved_it_who_stands_in_the_audit_record() {
+    let (der, key) = key_pair();
+    let dev = Dev::with_policies(|policies| {
+        let file = policies.join("platform.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, format!("{text}\n{}", section("always", &key))).unwrap();
+    });
+    let pem = dev.policies().with_file_name("alice.pem");
+    let base64 = STANDARD.encode(der);
+    std::fs::write(&pem, format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n"))
+        .unwrap();
+    let file = dev.policies().join("routes/orders.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}# Looked over.\n")).unwrap();
+    let refused = dev.admin("POST", "/admin/policy/reload", "");
+    assert_eq!((refused.status, refused.json()["code"].clone()), (409, json!("policy_refused")));
+    assert!(refused.text().contains("tollgate policy approve"), "{}", refused.text());
+    let policies = dev.policies();
+    let arguments = ["policy", "approve", policies.to_str().unwrap(), "--name", "alice", "--key"];
+    let approved = crate::cli::run(&[&arguments[..], &[pem.to_str().unwrap()]].concat());
+    assert_eq!(approved.status, 0, "{}", approved.err);
+    let reloaded = dev.admin("POST", "/admin/policy/reload", "");
+    assert_eq!(reloaded.status, 200, "{}", reloaded.text());
+    let records = dev.admin("GET", "/admin/audit?action=policy.activate&limit=1", "").json();
+    assert_eq!(records["items"][0]["after"]["approved_by"], json!(["alice"]), "{records}");
 }

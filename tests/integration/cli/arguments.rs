@@ -8,6 +8,8 @@ const COMMANDS: &[&[&str]] = &[
     &["serve"],
     &["sandbox"],
     &["policy", "check"],
+    &["policy", "diff"],
+    &["policy", "approve"],
     &["policy", "schema"],
     &["policy", "status"],
     &["policy", "reload"],

@@ -3,6 +3,7 @@
 mod administration;
 mod arguments;
 mod balances;
+mod compared;
 mod credentials;
 mod exceptions;
 mod explain;

@@ -115,7 +115,7 @@ fn a_reload_hands_out_no_fresh_burst() {
     while get().status == 200 {}
     let plan = dev.policies().join("plans/standard.yaml");
     let text = std::fs::read_to_string(&plan).unwrap();
-    std::fs::write(&plan, text.replace("burst: 20", "burst: 10")).unwrap();
+    std::fs::write(&plan, text.replace("requests: 100,", "requests: 101,")).unwrap();
     assert_eq!(dev.admin("POST", "/admin/policy/reload", "{}").status, 200);
     let after = (0..5).filter(|_| get().status == 200).count();
     assert!(after <= 1, "{after} passed right after a reload");

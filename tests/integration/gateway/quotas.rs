@@ -107,6 +107,23 @@ fn a_quota_of_calls_is_used_up_by_billable_ones_alone_and_stays_so_over_a_kill()
     assert!(matches!(other.status, 200 | 503), "another app has its own: {}", other.text());
 }
 
+/// Adds a version of `standard` that has a quota, and moves the app there.
+fn move_to_version_with(dev: &Dev, quota: &str) {
+    let plan = dev.policies().join("plans/standard.yaml");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    let first = &text[text.find("  - version: 1").unwrap()..];
+    let next = first.replace("version: 1", "version: 2").replace("2026-01-01", "2026-01-02");
+    let next = next.replace("    fee:\n", &format!("    quotas:\n      - {quota}\n    fee:\n"));
+    std::fs::write(&plan, format!("{}\n{next}", text.trim_end())).unwrap();
+    assert_eq!(dev.admin("POST", "/admin/policy/reload", "{}").status, 200);
+    let all =
+        dev.admin("GET", &format!("/admin/subscriptions?app={}", dev.told("/app/client_id")), "").json();
+    for subscription in all["items"].as_array().unwrap().iter().filter(|one| one["plan"] == "standard") {
+        let path = format!("/admin/subscriptions/{}/move", subscription["id"].as_str().unwrap());
+        assert_eq!(dev.admin("POST", &path, r#"{"version": 2}"#).status, 200);
+    }
+}
+
 #[test]
 fn what_was_used_before_there_was_a_quota_is_not_of_it() {
     let origin = Origin::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
@@ -120,8 +137,7 @@ fn what_was_used_before_there_was_a_quota_is_not_of_it() {
         wait_for("the books", || dev.figure("tollgate_usage_waiting") == 0);
     };
     passes(5);
-    set(&dev.policies(), "{name: monthly, requests: 20, per: month}", "meter: {}");
-    assert_eq!(dev.admin("POST", "/admin/policy/reload", "{}").status, 200);
+    move_to_version_with(&dev, "{name: monthly, requests: 20, per: month}");
     passes(3);
     let dev = dev.kill_and_restart();
     assert_eq!(drain(&dev, "").0, 17);

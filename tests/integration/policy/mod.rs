@@ -1,8 +1,10 @@
 //! Policy sets from files, as administrators write them.
 
+pub(crate) mod approved;
 mod billing;
 mod bound;
 mod broken;
+mod compared;
 mod content;
 mod fees;
 mod issuers;
