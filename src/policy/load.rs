@@ -114,9 +114,12 @@ pub fn load_source(source: &Source, values: &dyn Values) -> Result<Snapshot, Rep
 
 fn missing(kind: Kind) -> Diagnostic {
     let (file, help): (Arc<str>, _) = match kind {
-        Kind::Platform | Kind::Scopes | Kind::Upstreams | Kind::Products | Kind::Announcements | Kind::Approvals => {
-            (format!("{}.yaml", kind.name()).into(), None)
-        }
+        Kind::Platform
+        | Kind::Scopes
+        | Kind::Upstreams
+        | Kind::Products
+        | Kind::Announcements
+        | Kind::Approvals => (format!("{}.yaml", kind.name()).into(), None),
         Kind::Routes => {
             ("routes/*.yaml".into(), Some("without a route, nobody can call anything".to_owned()))
         }

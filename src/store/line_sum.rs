@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::running_total::item_text;
 use super::transaction::Transaction;
 use super::usage::count;
-use super::usage_batch::DAY;
+use super::usage_run::DAY;
 use crate::domain::charge::LineKey;
 use crate::domain::time::{Period, Zone};
 

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::close::StatementError;
 use super::content;
 use super::counting::Counting;
+use super::error::StatementError;
 use super::paid::{Payer, payer_of};
 use crate::billing::ledger::kept_tariffs::KeptTariffs;
 use crate::domain::charge::{ChargeKind, LineKey};
