@@ -156,12 +156,6 @@ impl Keys {
         Some(found)
     }
 
-    /// Whether the key of that hash is remembered.
-    pub(super) fn has(&self, hash: &KeyHash) -> bool {
-        let (first, rest) = parts(hash);
-        self.shard(rest).get(&first).is_some_and(|memory| memory.rest == rest)
-    }
-
     /// Remembers a key; one that is remembered already is replaced.
     pub(super) fn insert(
         &self,

@@ -12,7 +12,7 @@ use super::{confirm, signed};
 use crate::credential::content_digest::ContentDigest;
 use crate::credential::directory::Identity;
 use crate::credential::message_signature::Body;
-use crate::credential::presented;
+use crate::credential::presented::{self, Presented};
 use crate::credential::refused::Refused;
 use crate::domain::time::Moment;
 use crate::policy::snapshot::Snapshot;
@@ -99,10 +99,16 @@ pub(super) async fn look_up(worker: &Worker, asking: Asking<'_>, body: Body) -> 
         return Ok(Proven { identity: Some(signer.identity), digest: signer.digest });
     }
     let presented = presented::find(shown)?;
-    if worker.shared.directory.may_be_of_a_flood(presented, Some(peer.address), moment.monotonic) {
-        worker.turns.next().await;
-    }
-    let known = worker.shared.directory.identify_from(presented, Some(peer.address), moment).await?;
+    let known = match worker.shared.directory.identify_from(presented, Some(peer.address), moment).await {
+        Ok(known) => known,
+        Err(refused) => {
+            // As of a flood of guesses: nobody who is known waits for their answers.
+            if matches!(presented, Presented::ApiKey(_)) {
+                worker.turns.next().await;
+            }
+            return Err(refused);
+        }
+    };
     let identity = known.as_ref().map(|known| known.identity.clone());
     if let Some(known) = known.filter(|_| presented.is_plain(shown)) {
         worker.recent.borrow_mut().keep(shown, known);

@@ -1,5 +1,5 @@
-//! Calls that may be of a flood of guesses take turns: whatever else a core has to do is done between them, however many of them come at once.
-//! So a flood of wrong keys makes its own calls wait, and hardly those of callers that are known.
+//! Answers to wrong keys take turns: whatever else a core has to do is done between them, however many come at once. So a flood of guesses
+//! has its own calls wait, and hardly those of callers that are known.
 
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;

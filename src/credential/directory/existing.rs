@@ -1,13 +1,11 @@
 //! Which API keys there are is learnt once the node hears of changes, and heard of from then on.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Directory;
-use crate::credential::presented::Presented;
 use crate::credential::source::SourceUnavailable;
-use crate::domain::api_key::{ApiKey, KEY_ID_PREFIX, KeyHash};
+use crate::domain::api_key::{KEY_ID_PREFIX, KeyHash};
 use crate::domain::id::KeyId;
 
 /// Keys that are learnt at once.
@@ -16,24 +14,6 @@ const LEARNT_AT_ONCE: u32 = 10_000;
 const MOST_ASKED: usize = 100;
 
 impl Directory {
-    /// Whether what is presented from `address` is an API key as floods of guesses are: none that is remembered, and none that is tried,
-    /// as it is not one at all, was found wrong lately, or cannot be paid for. What is tried, its price bounds.
-    #[must_use]
-    pub fn may_be_of_a_flood(
-        &self,
-        presented: Presented<'_>,
-        address: Option<IpAddr>,
-        now: Duration,
-    ) -> bool {
-        let Presented::ApiKey(text) = presented else { return false };
-        let Ok((_, hash)) = ApiKey::check(text) else { return true };
-        let is_tried = || {
-            self.guesses.known_wrong(&hash.0, now).is_none()
-                && self.guesses.could_pay_for_key(self.known_keys(), address, now).is_ok()
-        };
-        !self.keys.has(&hash) && !is_tried()
-    }
-
     /// Learns which API keys there are, so that a guess need not be looked up. Those that are made meanwhile must be heard of.
     ///
     /// # Errors

@@ -49,30 +49,6 @@ async fn who_guesses_api_keys_is_refused_before_the_store_is_asked_and_who_is_kn
 }
 
 #[tokio::test]
-async fn only_keys_that_are_neither_known_nor_tried_are_taken_for_a_flood() {
-    let world = World::new();
-    assert!(world.identify().await.is_ok());
-    let guesses = world.unknown(50);
-    let is_of_a_flood = |text: &str, address| {
-        let moment = world.clock.moment();
-        world.directory.may_be_of_a_flood(Presented::ApiKey(text), address, moment.monotonic)
-    };
-    let other = "192.0.2.2".parse().ok();
-    let (new, known) = (numbered_key(1), &world.key);
-    assert!(!is_of_a_flood(new.reveal(), address()), "nobody has guessed");
-    for guess in &guesses {
-        assert!(world.try_key(guess, address()).await.is_err());
-    }
-    assert!(is_of_a_flood(new.reveal(), address()), "its network has no try left");
-    assert!(!is_of_a_flood(known.reveal(), address()), "known, of the same network");
-    assert!(!is_of_a_flood(new.reveal(), other), "new, of another network");
-    assert!(is_of_a_flood(guesses[49].reveal(), other), "found wrong lately");
-    assert!(is_of_a_flood("tgk_live_x", other), "no key by its look");
-    let token = Presented::AccessToken("x");
-    assert!(!world.directory.may_be_of_a_flood(token, address(), world.clock.moment().monotonic));
-}
-
-#[tokio::test]
 async fn a_key_that_was_found_wrong_is_not_looked_up_again_for_a_while_and_takes_no_place() {
     let world = World::new();
     let guesses = world.unknown(1);
