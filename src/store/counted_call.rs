@@ -12,8 +12,8 @@ use crate::domain::running_total::FeeFamily;
 pub struct CountedCall {
     /// The call's usage record.
     pub usage: String,
-    /// Its place in its node's journal.
-    pub sequence: i64,
+    /// Its number in the books: those of a batch are numbered as they are counted.
+    pub number: i64,
     /// The kind of its transaction, if it had one.
     pub transaction: Option<String>,
     /// Whether the units are its own; else it moved those of others.
@@ -44,7 +44,7 @@ row! {
 row! {
     CallRow {
         usage: String,
-        sequence: i64,
+        number: i64,
         kind: Option<String>,
         is_own: i64,
         promotion: i64,
@@ -58,7 +58,7 @@ impl From<CallRow> for CountedCall {
     fn from(row: CallRow) -> Self {
         Self {
             usage: row.usage,
-            sequence: row.sequence,
+            number: row.number,
             transaction: row.kind,
             is_own: row.is_own != 0,
             count: UnitCount { promotion: row.promotion, units: row.units, free: row.free },
@@ -100,7 +100,7 @@ const OTHERS_BEFORE: &str = concat!(
 );
 
 const FEES_WITHIN: &str = concat!(
-    "select u.id as usage, u.sequence, ",
+    "select u.id as usage, u.number, ",
     kind!(),
     ", cast(1 as bigint) as is_own, ",
     promotion!(),
@@ -109,7 +109,7 @@ const FEES_WITHIN: &str = concat!(
 );
 
 const MOVED_WITHIN: &str = concat!(
-    "select u.id as usage, u.sequence, ",
+    "select u.id as usage, u.number, ",
     kind!(),
     ", cast(0 as bigint) as is_own, ",
     promotion!(),

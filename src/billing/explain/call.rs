@@ -1,7 +1,7 @@
 //! Why a call got its cent: a line is rounded as a whole, so what a call adds is what all units up to it come to, rounded, less what
 //! those before it do.
 //!
-//! Within a batch, calls are counted in the order of their journal, but those by which something becomes of a sale last; and under
+//! Within a batch, calls are counted in the order of their numbers, but those by which something becomes of a sale last; and under
 //! load those without a transaction ahead of the others (`billing/books/ahead.rs`). Which it was is not kept: it is the order by which
 //! every call of the batch comes to what it was charged.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
@@ -54,22 +54,22 @@ pub(super) async fn place_of(
 fn in_order(mut batch: CountedBatch, prices: (&FeeItem, &Tariff), usage: &str) -> Option<CallPlace> {
     let mut counting = Counting::default();
     batch.before.iter().try_for_each(|count| counting.add(*count))?;
-    [by_journal, ahead].into_iter().find_map(|order| {
+    [as_numbered, ahead].into_iter().find_map(|order| {
         batch.calls.sort_by_key(order);
         replay(counting.clone(), &batch.calls, prices, usage)
     })
 }
 
 /// What became of sales comes last. What a call moved comes right behind its own.
-fn by_journal(call: &CountedCall) -> (u8, i64, bool) {
+fn as_numbered(call: &CountedCall) -> (u8, i64, bool) {
     let is_event = call.transaction.as_deref().is_some_and(|kind| kind != "sale");
-    (is_event.into(), call.sequence, !call.is_own)
+    (is_event.into(), call.number, !call.is_own)
 }
 
 /// Calls without a transaction come first.
 fn ahead(call: &CountedCall) -> (u8, i64, bool) {
-    let (is_event, sequence, is_moved) = by_journal(call);
-    (is_event.saturating_add(call.transaction.is_some().into()), sequence, is_moved)
+    let (is_event, number, is_moved) = as_numbered(call);
+    (is_event.saturating_add(call.transaction.is_some().into()), number, is_moved)
 }
 
 /// Counts the calls one after another; none if one of them was charged something else.
@@ -126,14 +126,14 @@ mod tests {
 
     fn call(
         usage: &str,
-        sequence: i64,
+        number: i64,
         transaction: Option<&str>,
         (units, free): (i64, i64),
         minor: i64,
     ) -> CountedCall {
         CountedCall {
             usage: usage.to_owned(),
-            sequence,
+            number,
             transaction: transaction.map(str::to_owned),
             is_own: true,
             count: UnitCount { promotion: 0, units, free },

@@ -42,7 +42,10 @@ impl<'r> Leaf<'r> {
         usage.id.hyphenated().encode_lower(&mut id);
         let (outcome, units, transaction) = match &usage.evidence {
             Evidence::Free => (FREE, None, None),
-            Evidence::Billable { units, transaction } => (BILLABLE, Some(*units), transaction.as_ref()),
+            // As many as the books can hold.
+            Evidence::Billable { units, transaction } => {
+                (BILLABLE, Some((*units).min(i64::MAX.unsigned_abs())), transaction.as_ref())
+            }
             Evidence::Exception { .. } => (EXCEPTION, None, None),
         };
         Self {
