@@ -5,6 +5,7 @@ use std::time::Duration;
 use tollgate::billing::books::exceptions::{Decision, Reason, Resolved, resolve};
 use tollgate::billing::books::overdue::{Looked, ask_overdue};
 use tollgate::billing::error::BillingError;
+use tollgate::billing::ledger::check::check;
 use tollgate::billing::rating::MAX_TRANSACTION;
 use tollgate::billing::statement::show;
 use tollgate::domain::money::Amount;
@@ -20,11 +21,12 @@ use tollgate::store::usage_exception::ExceptionKind;
 use tollgate::store::{Page, Store};
 use uuid::Uuid;
 
+use super::ledger::found;
 use super::lifecycle::{balances, by_provider, of_any_app, reasons};
 use super::on_both_stores;
 use super::seed::{
-    app, at, cny, deciding, november, period, plan, record, record_at, refund_named, register, sale, tariff,
-    time, usage,
+    app, at, cny, deciding, none, november, period, plan, record, record_at, refund_named, register, sale,
+    tariff, time, usage,
 };
 use crate::support::stores::Place;
 
@@ -356,6 +358,12 @@ async fn open_exceptions_are_told_by_kind_app_and_age(place: Place) {
             .unwrap()
             .iter()
             .all(|one| one.by_age[3] == one.open())
+    );
+    none(&check(&store).await.unwrap().findings);
+    place.tamper("delete from open_exception").await;
+    found(
+        &check(&store).await.unwrap().findings,
+        "exception, which is not told as open although nobody has resolved it",
     );
     store.close().await;
 }
