@@ -66,7 +66,7 @@ fn a_month_costs_its_fee_and_what_lacks_of_the_minimum() {
     assert_eq!((&charged[0]["ledger_cause"], &charged[0]["usage"]), (&json!(cause), &Value::Null));
     assert_eq!(items(&dev, &format!("{charges}?line={line}")).len(), 1);
     let content = dev.admin("GET", &format!("/admin/statements/{period}/{app}/content"), "").json();
-    assert_eq!((&content["format"], &content["fees"]), (&json!(3), &statement["fees"]));
+    assert_eq!((&content["format"], &content["fees"]), (&json!(4), &statement["fees"]));
     assert_eq!(content["lines"][0]["days"], fee["days"]);
     let checked = dev.admin("GET", "/admin/ledger/check", "").json();
     assert_eq!((&checked["balanced"], &checked["findings"]), (&json!(true), &json!([])));
