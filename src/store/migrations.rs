@@ -89,6 +89,7 @@ const STEPS: &[Step] = &[
     step!(55, "proof_keys", "0055_proof_keys.sql"),
     step!(56, "change_announcements", "0056_change_announcements.sql"),
     step!(57, "policy_sets", "0057_policy_sets.sql"),
+    step!(58, "open_exceptions", "0058_open_exceptions.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -1,4 +1,5 @@
-//! Exceptions that nobody has resolved: lists of them, by what is asked for, and how many there are and since when.
+//! Exceptions that nobody has resolved: lists of them, by what is asked for, and how many there are and since when. Triggers of both stores
+//! keep which they are, so that none of it grows with those that were resolved.
 
 use std::time::Duration;
 
@@ -115,10 +116,10 @@ macro_rules! open {
         concat!(
             "select e.id, ",
             kind!(),
-            " as kind, e.at, coalesce(e.noted_at, e.at) as noted_at, e.usage, e.app, e.sale, e.reason, e.payload \
-             from usage_exception e ",
+            " as kind, e.at, o.noted_at, e.usage, e.app, e.sale, e.reason, e.payload \
+             from usage_exception e join open_exception o on o.exception = e.id ",
             $of,
-            " where not exists (select 1 from exception_resolution r where r.exception = e.id) "
+            " where "
         )
     };
 }
@@ -126,37 +127,33 @@ macro_rules! open {
 pub(super) const OPEN: &str = open!("");
 
 /// Those that come behind $1 in a list, newest first.
-const FOLLOWS: &str = "($1 = '' or e.at < (select c.at from usage_exception c where c.id = $1) \
-                       or (e.at = (select c.at from usage_exception c where c.id = $1) and e.id > $1))";
+const FOLLOWS: &str = "($1 = '' or o.at < (select c.at from usage_exception c where c.id = $1) \
+                       or (o.at = (select c.at from usage_exception c where c.id = $1) and o.exception > $1))";
 
 /// Those that come behind $1 in a list, the longest open first.
-const IS_YOUNGER: &str = "($1 = '' or coalesce(e.noted_at, e.at) > (select coalesce(c.noted_at, c.at) from usage_exception c \
-                          where c.id = $1) or (coalesce(e.noted_at, e.at) = (select coalesce(c.noted_at, c.at) \
-                          from usage_exception c where c.id = $1) and e.id > $1))";
+const IS_YOUNGER: &str = "($1 = '' or o.noted_at > (select coalesce(c.noted_at, c.at) from usage_exception c \
+                          where c.id = $1) or (o.noted_at = (select coalesce(c.noted_at, c.at) \
+                          from usage_exception c where c.id = $1) and o.exception > $1))";
 
 /// Those that are wanted.
-const WANTED: &str = concat!(
-    open!(""),
-    "and ($3 = '' or ",
-    kind!(),
-    " = $3) and ($4 = '' or e.app = $4) and coalesce(e.noted_at, e.at) <= $5"
-);
+const WANTED: &str =
+    concat!(open!(""), "($3 = '' or ", kind!(), " = $3) and ($4 = '' or e.app = $4) and o.noted_at <= $5");
 
 /// Those of calls whose time is not believed.
 const DOUBTED: &str = concat!(
     open!("join usage u on u.id = e.usage join usage_context c on c.number = u.context"),
-    "and e.newer_kind = 'time' and ($3 = '' or e.app = $3) and ($4 = '' or c.node = $4) and u.at >= $5 and u.at < $6"
+    "e.newer_kind = 'time' and ($3 = '' or e.app = $3) and ($4 = '' or c.node = $4) and u.at >= $5 and u.at < $6"
 );
 
-/// How many there are of each kind, younger than $1, $2 and $3, and older.
+/// How many there are of each kind, younger than $1, $2 and $3, and older. SQLite reads a cross join from left to right.
 const BY_KIND: &str = concat!(
-    "select o.kind, min(o.noted_at) as oldest, sum(case when o.noted_at > $1 then 1 else 0 end) as first, \
-     sum(case when o.noted_at <= $1 and o.noted_at > $2 then 1 else 0 end) as second, \
-     sum(case when o.noted_at <= $2 and o.noted_at > $3 then 1 else 0 end) as third, \
-     sum(case when o.noted_at <= $3 then 1 else 0 end) as older from (select ",
+    "select k.kind, min(k.noted_at) as oldest, sum(case when k.noted_at > $1 then 1 else 0 end) as first, \
+     sum(case when k.noted_at <= $1 and k.noted_at > $2 then 1 else 0 end) as second, \
+     sum(case when k.noted_at <= $2 and k.noted_at > $3 then 1 else 0 end) as third, \
+     sum(case when k.noted_at <= $3 then 1 else 0 end) as older from (select ",
     kind!(),
-    " as kind, coalesce(e.noted_at, e.at) as noted_at from usage_exception e \
-     where not exists (select 1 from exception_resolution r where r.exception = e.id)) o group by o.kind order by o.kind"
+    " as kind, o.noted_at from open_exception o cross join usage_exception e where e.id = o.exception) k \
+     group by k.kind order by k.kind"
 );
 
 impl Store {
@@ -178,8 +175,8 @@ impl Store {
         page: &Page,
     ) -> Result<Vec<UsageException>, StoreError> {
         let (follows, order) = match wanted.order {
-            Order::At => (FOLLOWS, "e.at desc, e.id"),
-            Order::Age => (IS_YOUNGER, "coalesce(e.noted_at, e.at), e.id"),
+            Order::At => (FOLLOWS, "o.at desc, o.exception"),
+            Order::Age => (IS_YOUNGER, "o.noted_at, o.exception"),
         };
         let sql = format!("{WANTED} and {follows} order by {order} limit $2");
         let rows: Vec<ExceptionRow> = on!(self.reader(), db => {
@@ -204,7 +201,7 @@ impl Store {
         chosen: &Chosen,
         page: &Page,
     ) -> Result<Vec<UsageException>, StoreError> {
-        let sql = format!("{DOUBTED} and {FOLLOWS} order by e.at desc, e.id limit $2");
+        let sql = format!("{DOUBTED} and {FOLLOWS} order by o.at desc, o.exception limit $2");
         let rows: Vec<ExceptionRow> = on!(self.reader(), db => {
             sqlx::query_as(sqlx::AssertSqlSafe(sql))
                 .bind(page.cursor())
@@ -228,10 +225,7 @@ impl Store {
         (from, to): (Timestamp, Timestamp),
     ) -> Result<u64, StoreError> {
         let row: (i64,) = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select count(*) from usage_exception e where e.at >= $1 and e.at < $2 \
-                 and not exists (select 1 from exception_resolution r where r.exception = e.id)",
-            )
+            sqlx::query_as("select count(*) from open_exception where at >= $1 and at < $2")
             .bind(from.as_micros())
             .bind(to.as_micros())
             .fetch_one(db)
@@ -245,17 +239,6 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn open_exceptions_by_kind(&self, now: Timestamp) -> Result<Vec<OpenOfKind>, StoreError> {
-        // Mostly there are none, which two counts tell sooner than all that was ever resolved.
-        let row: (i64,) = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select (select count(*) from usage_exception) - (select count(*) from exception_resolution)",
-            )
-            .fetch_one(db)
-            .await
-        })?;
-        if row.0 == 0 {
-            return Ok(Vec::new());
-        }
         let [first, second, third] = AGES.map(|age| now.minus(age).as_micros());
         let rows: Vec<KindRow> = on!(self.reader(), db => {
             sqlx::query_as(BY_KIND).bind(first).bind(second).bind(third).fetch_all(db).await

@@ -94,10 +94,9 @@ impl Store {
         let rows: Vec<(String,)> = on!(self.reader(), db => {
             sqlx::query_as(
                 // Few are short: SQLite joins in this order.
-                "select e.id from usage_exception e cross join sale_event v cross join sale s \
-                 where e.class = 'short' and v.usage = e.usage and v.kind = 'sale' and s.id = v.sale and s.app = v.app \
-                 and s.currency = v.currency and s.pending = 0 \
-                 and not exists (select 1 from exception_resolution r where r.exception = e.id) limit $1",
+                "select o.exception from open_exception o cross join usage_exception e cross join sale_event v cross join sale s \
+                 where o.exception > 'short:' and o.exception < 'short;' and e.id = o.exception and v.usage = e.usage \
+                 and v.kind = 'sale' and s.id = v.sale and s.app = v.app and s.currency = v.currency and s.pending = 0 limit $1",
             )
             .bind(limit)
             .fetch_all(db)

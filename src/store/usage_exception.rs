@@ -103,7 +103,7 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn open_exception(&mut self, id: &str) -> Result<Option<UsageException>, StoreError> {
-        let sql = format!("{OPEN} and e.id = $1");
+        let sql = format!("{OPEN} e.id = $1");
         let row: Option<ExceptionRow> = on!(self.connection(), db => {
             sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(db).await
         })?;
@@ -120,7 +120,7 @@ impl Transaction {
         }
         let rows: Vec<ExceptionRow> = on!(self.connection(), db => {
             let mut statement = sqlx::QueryBuilder::new(OPEN);
-            statement.push(" and e.sale in ");
+            statement.push(" e.sale in ");
             push_list!(statement, sales);
             statement.push(" order by e.at, e.id");
             statement.build_query_as().persistent(false).fetch_all(db).await

@@ -11,6 +11,8 @@ use crate::domain::transaction::Transaction;
 use crate::domain::usage::{Evidence, UsageRecord};
 use crate::store::usage::UsageRow;
 
+/// The most units, calls or places that a record has; what is more is kept as so many.
+const MOST: u64 = i64::MAX.unsigned_abs();
 /// Digits of an id, with its hyphens.
 const ID_LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;
 
@@ -42,9 +44,8 @@ impl<'r> Leaf<'r> {
         usage.id.hyphenated().encode_lower(&mut id);
         let (outcome, units, transaction) = match &usage.evidence {
             Evidence::Free => (FREE, None, None),
-            // As many as the books can hold.
             Evidence::Billable { units, transaction } => {
-                (BILLABLE, Some((*units).min(i64::MAX.unsigned_abs())), transaction.as_ref())
+                (BILLABLE, Some((*units).min(MOST)), transaction.as_ref())
             }
             Evidence::Exception { .. } => (EXCEPTION, None, None),
         };
@@ -52,7 +53,7 @@ impl<'r> Leaf<'r> {
             id,
             at: usage.at,
             node: &usage.node,
-            sequence,
+            sequence: sequence.min(MOST),
             app: usage.app.as_str(),
             merchant: usage.merchant.as_ref().map(MerchantId::as_str),
             subscribed: usage.subscribed.as_ref().map(|(product, plan)| (product.as_str(), plan)),
@@ -61,7 +62,7 @@ impl<'r> Leaf<'r> {
             status: i64::from(usage.status),
             outcome,
             units,
-            calls: usage.calls(),
+            calls: usage.calls().min(MOST),
             transaction,
         }
     }

@@ -46,6 +46,7 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     ),
     ("usage record, which is billable and has neither charge nor exception", UNCHARGED),
     ("usage record, which has a fee although it is asked, or was decided, that it has none", EXCUSED),
+    ("exception, which is not told as open although nobody has resolved it, or the reverse", UNTOLD),
     (
         "usage record, which is free and charged",
         "select u.id as cause from usage u join usage_context c on c.number = u.context where c.outcome = 'free' \
@@ -109,6 +110,11 @@ const UNCHARGED: &str = "select u.id as cause from usage_record u \
      and (v.plan is null or ((v.every_call = 1 or (v.form is null and v.fee is not null)) and u.fee_terms is null and not exists \
      (select 1 from other_charge c where c.usage = u.number and c.kind = 'service_fee')) \
      or (u.outcome = 'exception' and not exists (select 1 from usage_exception e where e.usage = u.id)))";
+
+/// Triggers keep which exceptions are open, with their times.
+const UNTOLD: &str = "select e.id as cause from usage_exception e \
+     left join exception_resolution r on r.exception = e.id left join open_exception o on o.exception = e.id \
+     where (r.exception is null) <> (o.exception is not null) or o.at <> e.at or o.noted_at <> coalesce(e.noted_at, e.at)";
 
 /// An exception of the transaction alone leaves the fee as it is.
 const EXCUSED: &str = "select u.id as cause from usage_exception e join usage u on u.id = e.usage \

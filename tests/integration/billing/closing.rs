@@ -30,6 +30,7 @@ on_both_stores! {
     the_next_period_is_cut_behind_the_last_statement_of_the_one_before,
     a_period_is_sealed_with_all_its_statements_alone,
     nodes_close_what_the_policies_leave_to_them_once,
+    a_clock_that_jumps_ahead_closes_nothing,
 }
 
 /// More than are stated in two steps.
@@ -289,5 +290,22 @@ async fn nodes_close_what_the_policies_leave_to_them_once(place: Place) {
     assert_eq!(close_due(&store, &by_nodes, (&first, ended)).await.unwrap(), None, "nothing is due");
     assert_eq!(owed(&store, "2026-11").await["app_1"], (3, 0));
     none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+async fn a_clock_that_jumps_ahead_closes_nothing(place: Place) {
+    let store = open(&place).await;
+    record(&store, 1, &[usage(1, 5, None)]).await;
+    let by_nodes = policies("billing: {grace: 72h, close: after-grace}\n");
+    let (node, ended) = (node("node-1"), at("2026-12-03T16:00:00Z"));
+    let latest = ended.minus(by_nodes.platform.record_times.ahead);
+    for (latest, closed) in
+        [(latest.minus(Duration::from_micros(1)), None), (latest, Some(period("2026-11")))]
+    {
+        place.tamper(&format!("update journal_position set latest = {}", latest.as_micros())).await;
+        assert_eq!(close_due(&store, &by_nodes, (&node, at("2036-01-01T00:00:00Z"))).await.unwrap(), closed);
+    }
+    let as_of = format!("select period from closed_period where closed_at = {}", ended.as_micros());
+    assert_eq!(place.texts(&as_of).await, ["2026-11"]);
     store.close().await;
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tollgate::billing::books::exceptions::{Decision, Reason, Resolved, resolve};
 use tollgate::billing::books::overdue::{Looked, ask_overdue};
 use tollgate::billing::error::BillingError;
+use tollgate::billing::ledger::check::check;
 use tollgate::billing::rating::MAX_TRANSACTION;
 use tollgate::billing::statement::show;
 use tollgate::domain::money::Amount;
@@ -20,11 +21,12 @@ use tollgate::store::usage_exception::ExceptionKind;
 use tollgate::store::{Page, Store};
 use uuid::Uuid;
 
+use super::ledger::found;
 use super::lifecycle::{balances, by_provider, of_any_app, reasons};
 use super::on_both_stores;
 use super::seed::{
-    app, at, cny, deciding, november, period, plan, record, record_at, refund_named, register, sale, tariff,
-    time, usage,
+    app, at, cny, deciding, none, november, period, plan, record, record_at, refund_named, register, sale,
+    tariff, time, usage,
 };
 use crate::support::stores::Place;
 
@@ -99,10 +101,11 @@ async fn ask(store: &Store, now: Timestamp, looked: &mut Looked) -> (usize, usiz
     }
 }
 
-/// Records a call of that time, so that a clock which shows it is believed.
-async fn tick(store: &Store, sequence: u64, now: Timestamp) {
+/// Records a call of that time, and has it be the latest, so that no clock which is ahead of it is believed.
+async fn tick((store, place): (&Store, &Place), sequence: u64, now: Timestamp) {
     let call = UsageRecord { at: now, ..usage(1_000 + u128::from(sequence), 1, None) };
     record_at(store, now, sequence, &[call]).await;
+    place.tamper(&format!("update journal_position set latest = {}", now.as_micros())).await;
 }
 
 async fn total(store: &Store) -> String {
@@ -158,13 +161,11 @@ async fn what_may_be_of_any_apps_sale_is_asked_about_once_it_waited_for_long(pla
     record(&store, 4, &[usage(4, 1, Some(sale("o-3", 10_000)))]).await;
     let (soon, late) = (november().plus(DAY * 30), november().plus(DAY * 36));
     let mut looked = Looked::default();
-    tick(&store, 5, soon).await;
-    place.tamper(&format!("update journal_position set latest = {}", soon.as_micros())).await;
+    tick((&store, &place), 5, soon).await;
     assert_eq!(ask(&store, soon, &mut looked).await, (0, 0));
     // A clock that jumps ahead of all calls is not believed.
     assert_eq!(ask(&store, late, &mut looked).await, (0, 0));
-    tick(&store, 6, late).await;
-    place.tamper(&format!("update journal_position set latest = {}", late.as_micros())).await;
+    tick((&store, &place), 6, late).await;
     assert_eq!(ask(&store, late, &mut looked).await, (2, 0));
     assert_eq!(kinds(&store).await, [(of_call(1), "unknown"), (of_call(2), "unknown")]);
     decide(&store, &of_call(2), Decision::Waive).await.unwrap();
@@ -188,7 +189,7 @@ async fn of_a_sale_that_was_settled_in_part_the_rest_is_asked_about_once_it_is_l
     // Of the third nothing is settled: that is counted, and no mismatch.
     record(&store, 4, &[part(4, "o-1"), part(5, "o-2")]).await;
     let (due, late) = (november().plus(DAY * 7), november().plus(DAY * 7 + Duration::from_micros(1)));
-    tick(&store, 6, late).await;
+    tick((&store, &place), 6, late).await;
     let mut looked = Looked::default();
     assert_eq!(ask(&store, due, &mut looked).await, (0, 0));
     assert_eq!(ask(&store, late, &mut looked).await, (2, 0));
@@ -211,7 +212,7 @@ async fn what_is_short_is_over_once_its_money_comes(place: Place) {
     let settled = |id: u128, minor| usage(id, 1, Some(settlement(&format!("s-{id}"), "o-1", yuan(minor))));
     record(&store, 1, &[usage(1, 1, Some(sale("o-1", 10_000))), settled(2, 6_000)]).await;
     let late = november().plus(DAY * 8);
-    tick(&store, 3, late).await;
+    tick((&store, &place), 3, late).await;
     let mut looked = Looked::default();
     assert_eq!(ask(&store, late, &mut looked).await, (1, 0));
     record_at(&store, late, 4, &[settled(4, 3_000)]).await;
@@ -230,7 +231,7 @@ async fn what_is_written_off_takes_the_share_along_once(place: Place) {
     let back = usage(3, 1, Some(refund_named("r-1", "o-1", 1_500)));
     record(&store, 1, &[usage(1, 1, Some(sale("o-1", 10_000))), part, back]).await;
     let late = november().plus(DAY * 8);
-    tick(&store, 4, late).await;
+    tick((&store, &place), 4, late).await;
     assert_eq!(ask(&store, late, &mut Looked::default()).await, (1, 0));
     for was_resolved in [false, true] {
         let lost = decide(&store, &of_sale(1), Decision::WriteOff(None)).await.unwrap();
@@ -357,6 +358,12 @@ async fn open_exceptions_are_told_by_kind_app_and_age(place: Place) {
             .unwrap()
             .iter()
             .all(|one| one.by_age[3] == one.open())
+    );
+    none(&check(&store).await.unwrap().findings);
+    place.tamper("delete from open_exception").await;
+    found(
+        &check(&store).await.unwrap().findings,
+        "exception, which is not told as open although nobody has resolved it",
     );
     store.close().await;
 }

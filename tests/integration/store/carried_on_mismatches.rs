@@ -23,6 +23,16 @@ async fn what_waits_for_its_sale_is_of_that_kind(place: Place) {
     assert_eq!(kept.outcome, ResolutionOutcome::Waived);
     assert!(place.try_tamper("update usage_exception set noted_at = 1 where id = 'usage:1'").await.is_err());
     place.tamper("update usage_exception set class = 'amount' where id = 'usage:1'").await;
+    // What an older program notes and resolves beside this one is known as well.
+    place
+        .tamper(
+            "insert into usage_exception (id, kind, at, reason) values ('usage:4', 'plan', 10, 'no plan')",
+        )
+        .await;
+    place.tamper("insert into exception_resolution (exception, outcome, at, resolver, reason) values ('usage:2', 'waived', 9, 'li', 'so')").await;
+    let open = store.open_exceptions(&Page::first()).await.unwrap();
+    let told: Vec<_> = open.iter().map(|one| (one.id.as_str(), one.kind.name(), one.noted_at)).collect();
+    assert_eq!(told, [("usage:4", "plan", noted(10)), ("usage:1", "amount", noted(7))]);
     store.close().await;
 }
 

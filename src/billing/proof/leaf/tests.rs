@@ -82,6 +82,8 @@ fn a_leaf_has_the_facts_of_its_record_in_their_order() {
         ..usage()
     };
     let unread = UsageRecord { evidence: Evidence::Exception { reason: "no id".to_owned() }, ..usage() };
+    let endless =
+        UsageRecord { evidence: Evidence::Billable { units: u64::MAX, transaction: None }, ..usage() };
     for (record, expected) in [
         (usage(), format!("{BEGIN}{of_plan};status=201;outcome=billable;units=5")),
         (
@@ -99,6 +101,8 @@ fn a_leaf_has_the_facts_of_its_record_in_their_order() {
         ),
         (bare, format!("{BEGIN};method=\"POST\";status=429;outcome=free;calls=40")),
         (unread, format!("{BEGIN}{of_plan};status=201;outcome=exception")),
+        // As the books keep it.
+        (endless, format!("{BEGIN}{of_plan};status=201;outcome=billable;units=9223372036854775807")),
     ] {
         assert_eq!(Leaf::of(&record, 17).text(), expected);
     }

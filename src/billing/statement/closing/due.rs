@@ -5,6 +5,7 @@ use serde_json::json;
 use super::super::close::CloseEarly;
 use super::super::error::StatementError;
 use super::begin::{Terms, begin, earliest_open};
+use crate::billing::books::believed::believed;
 use crate::billing::plans::keep_due;
 use crate::domain::action::Action;
 use crate::domain::audit::{Actor, Change, Subject};
@@ -15,7 +16,8 @@ use crate::policy::snapshot::{Platform, Snapshot};
 use crate::store::Store;
 
 /// Begins to close the first open period whose grace has ended, of which something is charged or due, if the policies say so. Gives which
-/// that is; none, if there is none, or another node was first.
+/// that is; none, if there is none, or another node was first. What was closed stays closed: a clock that is ahead of the calls in the
+/// books is not believed.
 ///
 /// # Errors
 /// [`StatementError`].
@@ -24,10 +26,11 @@ pub async fn close_due(
     snapshot: &Snapshot,
     (node, now): (&NodeId, Timestamp),
 ) -> Result<Option<Period>, StatementError> {
-    let Platform { zone, billing, .. } = &snapshot.platform;
+    let Platform { zone, billing, record_times, .. } = &snapshot.platform;
     if billing.close == CloseRule::ByHand {
         return Ok(None);
     }
+    let now = believed(store, now, record_times).await?;
     keep_due(store, snapshot, now).await?;
     let mut transaction = store.begin_reading().await?;
     let closed = transaction.closed_periods().await?;
