@@ -28,7 +28,8 @@ pub(super) async fn status(State(state): State<Arc<AdminState>>, parameters: Par
 pub(super) async fn files(State(state): State<Arc<AdminState>>, parameters: Parameters) -> Answer {
     parameters.finish()?;
     let snapshot = state.policies.load();
-    let files = snapshot.source.files.iter().filter_map(|file| Some((&*file.path, file.text.as_deref().ok()?)));
+    let files =
+        snapshot.source.files.iter().filter_map(|file| Some((&*file.path, file.text.as_deref().ok()?)));
     let files: Vec<Value> = files.map(|(path, text)| json!({ "path": path, "text": text })).collect();
     ok(json!({ "hash": snapshot.hash.as_str(), "files": files }))
 }

@@ -70,7 +70,7 @@ impl ProofKey {
 
 /// Those of `keys` that someone believes who knows some by their ids: these, and each that one of them endorses, or one of those.
 #[must_use]
-pub fn believed<'k>(keys: &'k [ProofKey], known: impl Fn(&str) -> bool) -> Vec<&'k ProofKey> {
+pub fn believed(keys: &[ProofKey], known: impl Fn(&str) -> bool) -> Vec<&ProofKey> {
     let (mut believed, mut others): (Vec<&ProofKey>, Vec<&ProofKey>) =
         keys.iter().partition(|key| known(&key.kid));
     let mut asked = 0;

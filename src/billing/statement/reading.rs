@@ -125,7 +125,7 @@ pub async fn kept(store: &Store, period: Period, app: &AppId) -> Result<Vec<Kept
     Ok(kept)
 }
 
-/// The charges behind the line of that [`LineKey::id`], in the order of their usage records from `after` on; `None` without
+/// The charges behind the line of that [`LineKey::id`](crate::domain::charge::LineKey::id), in the order of their usage records from `after` on; `None` without
 /// such a line.
 ///
 /// # Errors

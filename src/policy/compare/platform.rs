@@ -35,8 +35,11 @@ pub(super) fn compare((old, new): (&Snapshot, &Snapshot), changes: &mut Vec<Chan
     issuers((before, after), changes);
 }
 
+/// A part by its name, and what there is of it.
+type Part<Is> = (&'static str, fn(&Platform) -> Is);
+
 /// What may be asked of all.
-const ASKED: &[(&str, fn(&Platform) -> bool)] = &[
+const ASKED: &[Part<bool>] = &[
     ("pkce", |platform| platform.requires_pkce),
     ("pushed authorization requests", |platform| platform.requires_par),
     ("nonces at the OAuth2 endpoints", |platform| platform.proof_nonces.at_oauth == NonceRule::Required),
@@ -46,7 +49,7 @@ const ASKED: &[(&str, fn(&Platform) -> bool)] = &[
 ];
 
 /// What nobody is refused by.
-const OTHERS: &[(&str, fn(&Platform) -> String)] = &[
+const OTHERS: &[Part<String>] = &[
     ("name", |platform| platform.name.clone()),
     ("time_zone", |platform| platform.zone.name().to_owned()),
     ("access_token_lifetime", |platform| span(Some(platform.access_token_lifetime))),

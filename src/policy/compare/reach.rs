@@ -43,9 +43,11 @@ pub(super) fn compare(
     }
 }
 
+/// A part of a route by its name, in words.
+type Part = (&'static str, fn(&Route) -> String);
+
 /// What nobody who calls is asked for.
-const OTHERS: &[(&str, fn(&Route) -> String)] =
-    &[("rewrite", rewrite), ("durability", durability), ("set_headers", set_headers)];
+const OTHERS: &[Part] = &[("rewrite", rewrite), ("durability", durability), ("set_headers", set_headers)];
 
 fn rewrite(route: &Route) -> String {
     let Rewrite::Template(parts) = &route.rewrite else { return "the path as it came".to_owned() };
